@@ -1,0 +1,1 @@
+"""Wires: storage, messaging, API, command line around the line of :mod:`hub.exchange`."""
