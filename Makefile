@@ -1,0 +1,98 @@
+# Every target works from a fresh clone in a clean environment: it makes what it needs, once.
+# `make install` makes .venv; the command is then .venv/bin/hub.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# The first Python on the PATH that really runs and is 3.11 or later (a version manager's stub may do neither).
+PYTHON ?= $(shell for p in python3.11 python3 python3.13 python3.12; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+# Debian packages that the tests need, and a command that each one brings. None so far.
+# Example: DEBIAN_PACKAGES := postgresql:/usr/lib/postgresql/15/bin/initdb chromium:chromium
+DEBIAN_PACKAGES :=
+
+LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra build
+
+.PHONY: help install install-dev debian demo serve test check bench conformance clean lock
+
+help:
+	@echo "make install      make .venv; the command is .venv/bin/hub"
+	@echo "make demo         run the whole story over real sockets"
+	@echo "make serve        run the hub: API, MLLP and worker in one process"
+	@echo "make test         run the tests"
+	@echo "make check        format, lint, types, import contracts"
+	@echo "make bench        measure"
+	@echo "make conformance SAMPLES=DIR   translate the public samples in DIR"
+	@echo "make lock         renew the lock files (needs uv)"
+	@echo "make clean        remove .venv, caches and local data"
+
+install: $(VENV)/.installed
+
+install-dev: $(VENV)/.installed-dev
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed on the PATH (or say make PYTHON=...)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.locked: requirements.lock | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.locked
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Installs what is missing where that is possible; elsewhere it says what to install and goes on to fail.
+debian:
+	@missing=""; for pair in $(DEBIAN_PACKAGES); do \
+		command -v "$${pair#*:}" >/dev/null 2>&1 || missing="$$missing $${pair%%:*}"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
+		else \
+			echo "Please install:$$missing" >&2; exit 1; \
+		fi; \
+	fi
+
+demo: install
+	$(BIN)/hub demo
+
+serve: install
+	$(BIN)/hub serve
+
+test: install-dev debian
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: install-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict consent adapters hub
+	$(BIN)/lint-imports
+
+bench: install-dev
+	$(BIN)/python bench/run.py
+
+conformance: install-dev
+	@test -n "$(SAMPLES)" || { echo "Say where the samples are: make conformance SAMPLES=DIR" >&2; exit 2; }
+	@test -d "$(SAMPLES)" || { echo "There is no folder $(SAMPLES): give SAMPLES=DIR the public samples' folder" >&2; exit 2; }
+	$(BIN)/python -m tests.conformance.run "$(SAMPLES)"
+
+lock:
+	@command -v uv >/dev/null || { echo "uv is needed: see https://docs.astral.sh/uv" >&2; exit 1; }
+	$(LOCK) --output-file requirements.lock
+	$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .hub dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find consent adapters hub tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
