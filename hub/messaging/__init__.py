@@ -1,0 +1,1 @@
+"""Carries bytes: MLLP, webhooks, Kafka, and the dispatchers that wake the work. Only this package imports kafka."""
