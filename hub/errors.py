@@ -85,6 +85,13 @@ class Busy(HubError):
 class SendFailed(HubError):
     """A delivery did not arrive."""
 
+    def __init__(self, message: str = "", *, kind: str = "", answer: bytes | None = None) -> None:
+        """`kind` is a stable code for operators (``refused-connection``, ``http-503``, ``nack-AE``); `answer` is what the
+        recipient said, if it said anything."""
+        super().__init__(message)
+        self.kind = kind or type(self).__name__.lower()
+        self.answer = answer
+
 
 class Transient(SendFailed):
     """It may work later."""
