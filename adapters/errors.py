@@ -1,13 +1,13 @@
 """The error tree of translation. Every refusal names the place in the sender's own terms and holds no personal data.
 
-    AdapterError
-    ├── Refusal                 what the sender said is refused; its `place`, `kind` and `why` go back to the sender
-    │   ├── Malformed           not the syntax it claims to be (AE / 400)
-    │   ├── Unsupported         a message type or version not spoken here (AR / 422)
-    │   ├── Unmappable          a value that the mapping must refuse (AE / 422)
-    │   └── TooLarge            over the size, depth or count limit (AR / 413)
-    ├── Unwritable              a bundle that this pack cannot say without breaking its agreed schema
-    └── BrokenPack              the pack's own data is wrong; names the file and the row
+AdapterError
+├── Refusal                 what the sender said is refused; its `place`, `kind` and `why` go back to the sender
+│   ├── Malformed           not the syntax it claims to be (AE / 400)
+│   ├── Unsupported         a message type or version not spoken here (AR / 422)
+│   ├── Unmappable          a value that the mapping must refuse (AE / 422)
+│   └── TooLarge            over the size, depth or count limit (AR / 413)
+├── Unwritable              a bundle that this pack cannot say without breaking its agreed schema
+└── BrokenPack              the pack's own data is wrong; names the file and the row
 """
 
 from __future__ import annotations

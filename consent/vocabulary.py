@@ -22,9 +22,7 @@ CONFIDENTIALITY_SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/v3-Confid
 ACT_CODE_SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 ACT_REASON_SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 
-INLINE_LABEL_URL: Final = (
-    "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label"
-)
+INLINE_LABEL_URL: Final = "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label"
 """DS4P inline label: an extension on an element with one ``valueCoding`` a label (data class, sensitivity, taint)."""
 
 ORIGINAL_CODE_URL: Final = f"{HUB_BASE}/StructureDefinition/original-code"

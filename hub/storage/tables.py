@@ -352,7 +352,9 @@ audit = Table(
     metadata,
     Column("id", ID, primary_key=True),
     Column("at", Instant, nullable=False, index=True),
-    Column("kind", String(40), nullable=False, comment="accepted, attempt, outcome, fact, withdrawal, read, admin, ..."),
+    Column(
+        "kind", String(40), nullable=False, comment="accepted, attempt, outcome, fact, withdrawal, read, admin, ..."
+    ),
     Column("actor", CODE, nullable=False, comment="agency id, administrator id, or hub"),
     Column("agency", CODE, comment="the agency told, if one was"),
     Column("case", ID, index=True),

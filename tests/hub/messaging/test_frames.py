@@ -30,7 +30,10 @@ def test_messages_arrive_however_they_are_cut(step: int) -> None:
 
 def test_a_trailing_carriage_return_is_optional() -> None:
     """A sender that forgets the final CR is still understood."""
-    assert read(b"\x0bMSH|1\x1c\x0bMSH|2\x1c\r\n") == [Frame(Kind.MESSAGE, b"MSH|1"), Frame(Kind.MESSAGE, b"MSH|2")]
+    assert read(b"\x0bMSH|1\x1c\x0bMSH|2\x1c\r\n") == [
+        Frame(Kind.MESSAGE, b"MSH|1"),
+        Frame(Kind.MESSAGE, b"MSH|2"),
+    ]
 
 
 @pytest.mark.parametrize(
