@@ -1,0 +1,38 @@
+"""The parts that the line works with, made once by `hub.wiring` and handed to everything above the rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from adapters.pack import Pack
+    from hub.clock import Clock
+    from hub.directory import Registry
+    from hub.messaging.dispatcher import Dispatcher
+    from hub.messaging.transport import Transport
+    from hub.referrals.routes import Routes
+    from hub.security.vault import Vault
+    from hub.settings import Settings
+    from hub.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that reads or keeps something; no part knows another one's insides."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    vault: Vault
+    registry: Registry
+    packs: Mapping[str, Pack]
+    """By pack id."""
+    policy: Any
+    """What `consent.read_policy` gave."""
+    routes: Routes
+    """What `hub.referrals.routes.read_routes` gave."""
+    dispatcher: Dispatcher
+    transports: Mapping[str, Transport]
+    """By the `type` of an agency's transport out: ``webhook``, ``mllp``, ...; an inbox needs none."""
