@@ -11,6 +11,9 @@ A sender knows nothing of consent, cases or children. It raises one of three err
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,7 +46,7 @@ class Abort:
 
     @contextmanager
     def cutting(self, cut: Callable[[], None]) -> Iterator[None]:
-        """While inside, `cut` (close the socket with a reset; may not raise) is what `ask` calls; at once if asked before."""
+        """While inside, `cut` (reset the socket; may not raise) is what `ask` calls; at once if asked before."""
         with self._lock:
             late = self._asked
             if not late:
@@ -92,3 +95,16 @@ class Transport(Protocol):
 
         Raises :class:`hub.errors.Transient`, :class:`hub.errors.Ambiguous` or :class:`hub.errors.Permanent`.
         """
+
+
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER on, 0 s: closing sends a reset, so that nothing buffered leaves afterwards."""
+
+
+def cut(connection: socket.socket) -> None:
+    """Reset a connection from any thread: what the kernel still holds is thrown away, and a waiting read ends."""
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        connection.shutdown(socket.SHUT_RD)
+    with contextlib.suppress(OSError):
+        connection.close()
