@@ -151,6 +151,10 @@ strand = Table(
     Column("created_at", Instant, nullable=False),
     Column("bundle", LargeBinary, nullable=False, comment="canonical labelled bundle, sealed under the case key"),
     Column("leaves", LargeBinary, comment="that child's own source leaves, sealed under the case key"),
+    Column(
+        "focus", String(64), index=True, comment="HMAC of what it is about; a later strand of the same focus is newer"
+    ),
+    Column("moved_from", ID, comment="the case that a link of two persons took it from; unlinking gives it back"),
 )
 
 # --- whose child ---------------------------------------------------------------------------------------------------
@@ -211,6 +215,7 @@ fact = Table(
     Column("recorded_at", Instant, nullable=False),
     Column("recorded_by", CODE, nullable=False),
     Column("current", Boolean, nullable=False, comment="the newest version of this fact"),
+    Column("moved_from", ID, comment="the case that a link of two persons took it from; unlinking gives it back"),
     PrimaryKeyConstraint("id", "version"),
     Index("ix_fact_case_current", "case", "current"),
 )
@@ -223,6 +228,7 @@ related_person = Table(
     Column("body", LargeBinary, nullable=False, comment="name and identifiers, sealed under the case key"),
     Column("recorded_at", Instant, nullable=False),
     Column("recorded_by", CODE, nullable=False),
+    Column("moved_from", ID, comment="the case that a link of two persons took it from; unlinking gives it back"),
 )
 
 referral = Table(
@@ -240,6 +246,11 @@ referral = Table(
     Column("opened_at", Instant, nullable=False),
     Column("deadline", Instant),
     Column("closed_at", Instant),
+    Column("version", Integer, nullable=False, comment="grows with each change of state"),
+    Column(
+        "body", LargeBinary, comment="placer and filler numbers, decision number and body: sealed under the case key"
+    ),
+    Column("moved_from", ID, comment="the case that a link of two persons took it from; unlinking gives it back"),
 )
 
 referral_token = Table(
@@ -296,6 +307,7 @@ delivery = Table(
     Column("purposes", JSON, nullable=False),
     Column("referral", ID),
     Column("recalls", ID, comment="the attempt whose message this recalls"),
+    Column("pulled", Boolean, nullable=False, comment="waits in an inbox: its fetch is the claim, no worker takes it"),
     Column("created_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("deadline", Instant, nullable=False),
