@@ -1,0 +1,1 @@
+"""Who speaks and listens: the registry of agencies."""
