@@ -10,6 +10,7 @@
     │   ├── Refused          The message is refused; nothing of it is kept.
     │   └── TooLarge         The body is larger than this hub accepts.
     ├── Busy                 The hub is full; send again later.
+    ├── Fenced               Another worker has taken this delivery over; do nothing more with it.
     ├── SendFailed           A delivery did not arrive.
     │   ├── Transient        It may work later.
     │   ├── Ambiguous        The recipient possibly holds it.
@@ -80,6 +81,10 @@ class Busy(HubError):
 
     retry_after: int = 5
     """Seconds."""
+
+
+class Fenced(HubError):
+    """Another worker has taken this delivery over; do nothing more with it."""
 
 
 class SendFailed(HubError):
