@@ -72,7 +72,7 @@ class Vault:
         return _seal(self._key(unit, key_id), plain, _context(key_id, aad))
 
     def open(self, unit: Unit, key_id: str, sealed: bytes, aad: bytes) -> bytes:
-        """Decrypt. Raises :class:`hub.errors.KeyLost` when the key is gone or the bytes are not what was sealed there."""
+        """Decrypt. Raises :class:`hub.errors.KeyLost` when the key is gone or other bytes were sealed there."""
         return _open(self._key(unit, key_id), sealed, _context(key_id, aad))
 
     def destroy(self, unit: Unit, key_id: str, at: datetime) -> None:
