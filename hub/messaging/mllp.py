@@ -10,8 +10,9 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from adapters.codecs.er7_ack import Ack, read_ack
 
@@ -34,6 +35,7 @@ class Destination:
     host: str
     port: int
     tls: ssl.SSLContext | None = None
+    server_name: str = ""
     connect_seconds: float = 10.0
     answer_seconds: float = 30.0
     frame_bytes: int = 10 * 1024 * 1024
@@ -123,7 +125,7 @@ class _Line:
         try:
             connection = socket.create_connection((there.host, there.port), timeout=there.connect_seconds)
             if there.tls is not None:
-                connection = there.tls.wrap_socket(connection, server_hostname=there.host)
+                connection = there.tls.wrap_socket(connection, server_hostname=there.server_name or there.host)
         except OSError as error:
             raise Transient("The recipient does not take the connection.", kind="refused-connection") from error
         connection.settimeout(None)
@@ -178,3 +180,14 @@ class _Line:
         if question is not None and question.connection is connection and not question.settled.is_set():
             question.broken = "closed"
             question.settled.set()
+
+
+def mllp_destination(outbound: Outbound, tls_of: Callable[[Mapping[str, Any]], ssl.SSLContext]) -> Destination:
+    """Read a registry document's `transports.out` of kind ``mllp``; `tls_of` makes the context for it.
+
+    Plain text goes to loopback, or where the registry says `plaintext: true`.
+    """
+    there = outbound.agency["transports"]["out"]
+    plain = there.get("plaintext", False) or there["host"] in ("localhost", "127.0.0.1", "::1")
+    tls = None if plain else tls_of(there)
+    return Destination(outbound.agency["id"], there["host"], there["port"], tls, there.get("server_name", ""))

@@ -1,8 +1,9 @@
 """Posts to an agency's registered address: signed, to one pinned origin, never redirected.
 
 The address comes from the registry alone. Its host is resolved once for each send and the connection goes to exactly
-that IP address (a name that changes its mind between check and use gains nothing); private, loopback and link-local
-addresses need `private: true` in the registry. Redirects are failures.
+that IP address (a name that changes its mind between check and use gains nothing). It may be any public address, or lie
+in the networks that the registry names; private ranges need `private: true`; loopback, and `http`, only when the
+address itself says so. Redirects are failures.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from ipaddress import ip_address
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +33,9 @@ class Address:
     """Where an agency wants its messages posted."""
 
     url: str
-    secret: bytes
+    secret: bytes = field(repr=False)
+    networks: tuple[str, ...] = ()
+    """Where its name may resolve to; empty = any public address."""
     private: bool = False
     tls: ssl.SSLContext | None = None
     connect_seconds: float = 10.0
@@ -106,17 +109,26 @@ class _Wire:
 def _pin(address: Address) -> str:
     """The one IP address to talk to, checked against where a webhook may point."""
     parts = urlsplit(address.url)
-    if parts.scheme != "https" and not address.private:
-        raise Permanent("The registered address is not https.", kind="insecure-address")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise Transient("The recipient's name does not resolve.", kind="unresolved") from error
     pinned = str(found[0][4][0])
-    if not ip_address(pinned).is_global and not address.private:
-        raise Permanent("The registered address points into a private range.", kind="private-address")
+    if not _allowed(pinned, parts.hostname or "", address):
+        raise Permanent("The registered address points where no webhook may.", kind="forbidden-address")
+    if parts.scheme != "https" and not ip_address(pinned).is_loopback:
+        raise Permanent("The registered address is not https.", kind="insecure-address")
     return pinned
+
+
+def _allowed(pinned: str, name: str, address: Address) -> bool:
+    there = ip_address(pinned)
+    if address.networks:
+        return any(there in ip_network(network) for network in address.networks)
+    if there.is_loopback:
+        return name == "localhost" or name == pinned
+    return there.is_global or address.private
 
 
 def _post(client: httpx.Client, request: httpx.Request, wire: _Wire) -> Sent:
@@ -132,3 +144,15 @@ def _post(client: httpx.Client, request: httpx.Request, wire: _Wire) -> Sent:
     if response.status_code in LATER:
         raise Transient("The recipient asks to send later.", kind=kind)
     raise Permanent("The recipient refused the message.", kind=kind)
+
+
+def webhook_address(outbound: Outbound, secret_of: Callable[[str, int], bytes], tls: ssl.SSLContext) -> Address:
+    """Read a registry document's `transports.out` of kind ``webhook``; `secret_of` gives (agency, version)'s secret."""
+    there = outbound.agency["transports"]["out"]
+    return Address(
+        url=there["url"],
+        secret=secret_of(outbound.agency["id"], there.get("secret_version", 1)),
+        networks=tuple(there.get("addresses", ())),
+        private=there.get("private", False),
+        tls=tls if there["url"].startswith("https") else None,
+    )
