@@ -56,13 +56,11 @@ class Packs(_Entry):
 class Webhook(_Entry):
     """Messages go to its HTTPS address, signed with a secret that only it and the hub can compute."""
 
-    kind: Literal["webhook"]
+    type: Literal["webhook"]
     url: str = Field(pattern=r"^https?://[^\s@#]+$")
-    """The exact address; redirects are never followed. ``http`` only on loopback."""
-    addresses: tuple[IPv4Network | IPv6Network, ...] = ()
-    """Networks that the name may resolve to; empty = any public address, or loopback if the URL says so."""
+    """The exact address; redirects are never followed. ``http`` only with `private`."""
     private: bool = False
-    """Whether private ranges are meant."""
+    """Whether a private, loopback or link-local address is meant."""
     secret_version: int = Field(default=1, ge=1)
     """Raised to change the signing secret (``hub agency secret``)."""
 
@@ -70,7 +68,7 @@ class Webhook(_Entry):
 class MllpOut(_Entry):
     """Messages go to its MLLP listener."""
 
-    kind: Literal["mllp"]
+    type: Literal["mllp"]
     host: str = Field(min_length=1)
     port: int = Field(ge=1, le=65535)
     plaintext: bool = False
@@ -84,10 +82,10 @@ class MllpOut(_Entry):
 class Inbox(_Entry):
     """It fetches and acknowledges."""
 
-    kind: Literal["inbox"]
+    type: Literal["inbox"]
 
 
-Out = Annotated[Webhook | MllpOut | Inbox, Field(discriminator="kind")]
+Out = Annotated[Webhook | MllpOut | Inbox, Field(discriminator="type")]
 
 
 class MllpIn(_Entry):
@@ -162,8 +160,6 @@ class Agency(_Entry):
     transports: Transports = Transports()
     routes: tuple[str, ...] = ()
     """Names of the standing routes on which it is offered messages."""
-    area: str = ""
-    """Commune or ward code that it serves, where a standing route goes by area."""
     alternate: AgencyId | None = None
     """Who is told instead when it is linked to a suspect (R40)."""
     contact: str = ""
