@@ -1,7 +1,7 @@
 """What each kind of fact holds, checked when it is recorded, and how a decision reads it.
 
 A body names persons by opaque ids (the child's, or a related person's of the case) and agencies by registry id. What
-the hub itself keeps about the act (`set_by`, `cleared_by`, `entered_by`, `verified_by`, ...) is never taken from outside.
+the hub itself keeps about the act (`set_by`, `cleared_by`, `entered_by`, ...) is never taken from outside.
 """
 
 from __future__ import annotations

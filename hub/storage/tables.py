@@ -307,7 +307,6 @@ delivery = Table(
     Column("purposes", JSON, nullable=False),
     Column("referral", ID),
     Column("recalls", ID, comment="the attempt whose message this recalls"),
-    Column("pulled", Boolean, nullable=False, comment="waits in an inbox: its fetch is the claim, no worker takes it"),
     Column("created_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("deadline", Instant, nullable=False),
