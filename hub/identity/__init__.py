@@ -1,0 +1,9 @@
+"""Whose child is it: identifiers first, a person where it is not certain."""
+
+from __future__ import annotations
+
+from hub.identity.identifiers import patient_of
+from hub.identity.matching import Match, find, match
+from hub.identity.review import link, settle, unlink
+
+__all__ = ["Match", "find", "link", "match", "patient_of", "settle", "unlink"]
