@@ -102,7 +102,7 @@ def _remember(unit: Unit, vault: Vault, case: Case, patient: Mapping[str, Any], 
 
 
 def _own(unit: Unit, vault: Vault, patient: Mapping[str, Any], agency: str) -> tuple[Token, ...]:
-    """Of an uncertain child only the numbers that nobody else has: its next message finds it, another child's does not."""
+    """An uncertain child is found again by numbers that nobody else has, and no other child is."""
     local = {
         "identifier": [
             each

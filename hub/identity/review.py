@@ -1,7 +1,7 @@
 """A person decides what matching could not: two records are one child, or two; and a link can be undone.
 
-A link moves what one case holds to the other and seals it under the other's key. What had left before stays in the ledger of
-the case that it left from: the account of a child reads both.
+A link moves what one case holds to the other and seals it under the other's key. What had left before stays in the
+ledger of the case that it left from: the account of a child reads both.
 """
 
 from __future__ import annotations
