@@ -47,6 +47,10 @@ class Party:
     """FHIR Group references that it is a member of."""
     officer: str = ""
     """Identifier of the named person who reads, where a cell says *sealed* or *named*."""
+    alternate_for: tuple[str, ...] = ()
+    """Registry ids of the linked units that this party is spoken to instead of (R40)."""
+    person: bool = False
+    """A person of the family, no agency: `id` is that person's opaque id (R41)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,10 @@ class Item:
     author: str = ""
     """Registry id or reference of the agency that said it."""
     episode: str = ""
+    refs: tuple[str, ...] = ()
+    """References that the resource holds, for ``data`` with meaning related or dependents."""
+    classes: tuple[DataClass, ...] = ()
+    """Further classes that its reader named; the item needs a way through the cell of each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +200,7 @@ class Order:
     verified_by: str = ""
     """Administrator id of the second person who called back, or ``signature:KID``; "" = a claim."""
     revoked: bool = False
+    outside_jurisdiction: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +273,8 @@ class Report:
     agencies: tuple[str, ...]
     told: tuple[str, ...] = ()
     """Agencies already told of the case (R23)."""
+    grave: bool = False
+    """Grave danger or a crime, which R19 asks for at 16 and 17."""
     span: Span = Span()
 
 
@@ -321,11 +332,15 @@ class ConsentFact:
     """Hash or id of the stored evidence; "" = none, and then it is not a consent (R12)."""
     given_at: datetime | None = None
     withdrawn_at: datetime | None = None
+    withdrawn_by: str = ""
+    """Opaque id of the person who withdrew; a barred person's withdrawal has no effect. "" = somebody who may."""
     suspended: bool = False
     """An agency reported a withdrawal; holds until reviewed."""
     replaced: bool = False
     """Explicitly and permanently replaced; never revives."""
     profile: str = "hub"
+    tree: Any = field(default=None, compare=False, repr=False)
+    """`resource` as compiled by :func:`consent.read_consent`, if the caller kept it; never a decision."""
 
 
 @dataclass(frozen=True, slots=True)
