@@ -6,6 +6,8 @@ from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Literal
 
+from joserfc.errors import JoseError
+from joserfc.jwk import import_key
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from consent.model import Code, Party
@@ -132,6 +134,10 @@ class Jwks(_Entry):
                 raise ValueError("this is a private key: register the public half only, and make a new pair")
             if not key.get("kid"):
                 raise ValueError("each key needs a kid")
+            try:
+                import_key(key)
+            except (JoseError, ValueError, KeyError, TypeError):
+                raise ValueError("this is not a JWK") from None
         if len({key["kid"] for key in keys}) != len(keys):
             raise ValueError("two keys have the same kid")
         return keys

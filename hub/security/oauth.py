@@ -34,6 +34,10 @@ LEEWAY: Final = 5
 """Seconds by which clocks may differ."""
 METHOD: Final = "private_key_jwt"
 
+_NOT_REGISTERED: Final = "The assertion is not signed with a registered key of this client."
+_USED: Final = "This jti was used before: make a new assertion for each request."
+_NEEDED: Final = "client_assertion and client_assertion_type (RFC 7523) are needed."
+
 
 @dataclass(frozen=True)
 class Client(ClientMixin):
@@ -91,9 +95,12 @@ class TokenServer(AuthorizationServer):
         found: Any = self.create_token_response(form)
         return Answer(*found)
 
-    def query_client(self, client_id: str) -> Client | None:  # type: ignore[override]  # None is how it says no
-        """For Authlib."""
-        return self._find_client(client_id)
+    def query_client(self, client_id: str) -> Client:
+        """For Authlib. An unknown client hears what a wrong key hears."""
+        found = self._find_client(client_id)
+        if found is None:
+            raise InvalidClientError(status_code=401, description=_NOT_REGISTERED)
+        return found
 
     def _issue(self, client: Client, scope: str | None, **_: Any) -> dict[str, Any]:
         """A token for what is allowed of `scope`; it is kept here, so `save_token` has nothing left to do."""
@@ -110,6 +117,9 @@ class TokenServer(AuthorizationServer):
     def create_oauth2_request(self, request: Mapping[str, str]) -> OAuth2Request:
         """For Authlib."""
         return _Request(request)
+
+    def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
+        """For Authlib: nobody listens."""
 
     def handle_response(self, status: int, body: Any, headers: Any) -> tuple[int, Any, Any]:
         """For Authlib: the body is a mapping, or pairs when it is an error."""
@@ -140,6 +150,12 @@ class _Assertion(JWTBearerClientAssertion):
         super().__init__(leeway=LEEWAY)
         self._store, self._clock, self._audience = store, clock, audience
 
+    def __call__(self, query_client: Callable[[str], Client], request: OAuth2Request) -> Client:
+        client: Client | None = super().__call__(query_client, request)  # type: ignore[no-untyped-call]
+        if client is None:
+            raise InvalidClientError(status_code=401, description=_NEEDED)
+        return client
+
     def resolve_client_public_key(self, client: Client) -> KeySet:
         return KeySet.import_key_set({"keys": [dict(key) for key in client.jwks.get("keys", ())]})
 
@@ -147,7 +163,7 @@ class _Assertion(JWTBearerClientAssertion):
         try:
             token = jwt.decode(assertion, lambda signed: _named_key(keys, signed.headers()), list(ALGORITHMS))
         except (JoseError, ValueError):
-            raise InvalidClientError(description="The assertion is not signed with a registered key.") from None
+            raise InvalidClientError(status_code=401, description=_NOT_REGISTERED) from None
         self.verify_claims(token.claims)
         return token.claims
 
@@ -155,13 +171,13 @@ class _Assertion(JWTBearerClientAssertion):
         now = self._clock.now().timestamp()
         fault = _fault(claims, self._audience, now)
         if fault:
-            raise InvalidClientError(description=fault)
+            raise InvalidClientError(status_code=401, description=fault)
         used = hashlib.sha256(claims["jti"].encode()).hexdigest()
         until = datetime.fromtimestamp(claims["exp"] + LEEWAY, UTC)
         with self._store.write() as unit:
             fresh = kept.use_assertion(unit, claims["iss"], used, until)
         if not fresh:
-            raise InvalidClientError(description="This jti was used before: make a new assertion for each request.")
+            raise InvalidClientError(status_code=401, description=_USED)
 
 
 def _named_key(keys: KeySet, header: Mapping[str, Any]) -> Key:
