@@ -17,7 +17,7 @@ import secrets
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from hub.errors import KeyLost, Misconfigured
+from hub.settings import Settings
 from hub.storage import vault_keys
 from hub.storage.ids import new_id
 from hub.storage.store import Unit
@@ -32,18 +33,6 @@ from hub.storage.store import Unit
 ROOT_KEY_BYTES: Final = 32
 _VERSION: Final = b"\x01"
 _NONCE: Final = 12
-
-
-class RootKeySettings(Protocol):
-    """Where the root key comes from: the text itself (from the environment) or a file."""
-
-    @property
-    def root_key(self) -> str | None:
-        """Base64 of 32 bytes; it wins over the file."""
-
-    @property
-    def root_key_file(self) -> Path | None:
-        """A file that only its owner may read."""
 
 
 class Vault:
@@ -95,12 +84,12 @@ class Vault:
         return AESGCM(_open(self._wrapping, kept.wrapped, _wrapping_context(key_id, kept.kind)))
 
 
-def read_root_key(settings: RootKeySettings) -> bytes:
+def read_root_key(settings: Settings) -> bytes:
     """The root key, from the setting or else the file. Raises :class:`hub.errors.Misconfigured`."""
-    if settings.root_key:
-        return _decode(settings.root_key, "HUB_ROOT_KEY")
-    path = settings.root_key_file
-    if path is None or not path.is_file():
+    if settings.root_key is not None:
+        return _decode(settings.root_key.get_secret_value(), "HUB_ROOT_KEY")
+    path = settings.key_file
+    if not path.is_file():
         raise Misconfigured("There is no root key: run `hub keys init`, or set HUB_ROOT_KEY or HUB_ROOT_KEY_FILE.")
     if path.stat().st_mode & 0o077:
         raise Misconfigured("Others may read the root key's file: run `chmod 600` on it.")
