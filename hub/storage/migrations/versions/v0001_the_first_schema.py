@@ -175,6 +175,12 @@ def upgrade() -> None:
         sa.Column("recorded_at", Instant(), nullable=False),
         sa.Column("recorded_by", sa.String(length=80), nullable=False),
         sa.Column("current", sa.Boolean(), nullable=False, comment="the newest version of this fact"),
+        sa.Column(
+            "moved_from",
+            sa.String(length=40),
+            nullable=True,
+            comment="the case that a link of two persons took it from; unlinking gives it back",
+        ),
         sa.PrimaryKeyConstraint("id", "version", name=op.f("pk_fact")),
     )
     with op.batch_alter_table("fact", schema=None) as batch_op:
@@ -286,6 +292,19 @@ def upgrade() -> None:
         sa.Column("opened_at", Instant(), nullable=False),
         sa.Column("deadline", Instant(), nullable=True),
         sa.Column("closed_at", Instant(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False, comment="grows with each change of state"),
+        sa.Column(
+            "body",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="placer and filler numbers, decision number and body: sealed under the case key",
+        ),
+        sa.Column(
+            "moved_from",
+            sa.String(length=40),
+            nullable=True,
+            comment="the case that a link of two persons took it from; unlinking gives it back",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_referral")),
     )
     with op.batch_alter_table("referral", schema=None) as batch_op:
@@ -322,6 +341,12 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False, comment="name and identifiers, sealed under the case key"),
         sa.Column("recorded_at", Instant(), nullable=False),
         sa.Column("recorded_by", sa.String(length=80), nullable=False),
+        sa.Column(
+            "moved_from",
+            sa.String(length=40),
+            nullable=True,
+            comment="the case that a link of two persons took it from; unlinking gives it back",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_related_person")),
     )
     with op.batch_alter_table("related_person", schema=None) as batch_op:
@@ -353,10 +378,23 @@ def upgrade() -> None:
             nullable=True,
             comment="that child's own source leaves, sealed under the case key",
         ),
+        sa.Column(
+            "focus",
+            sa.String(length=64),
+            nullable=True,
+            comment="HMAC of what it is about; a later strand of the same focus is newer",
+        ),
+        sa.Column(
+            "moved_from",
+            sa.String(length=40),
+            nullable=True,
+            comment="the case that a link of two persons took it from; unlinking gives it back",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_strand")),
     )
     with op.batch_alter_table("strand", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_strand_case"), ["case"], unique=False)
+        batch_op.create_index(batch_op.f("ix_strand_focus"), ["focus"], unique=False)
         batch_op.create_index(batch_op.f("ix_strand_message"), ["message"], unique=False)
         batch_op.create_index(batch_op.f("ix_strand_referral"), ["referral"], unique=False)
 
@@ -440,6 +478,7 @@ def downgrade() -> None:
     with op.batch_alter_table("strand", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_strand_referral"))
         batch_op.drop_index(batch_op.f("ix_strand_message"))
+        batch_op.drop_index(batch_op.f("ix_strand_focus"))
         batch_op.drop_index(batch_op.f("ix_strand_case"))
 
     op.drop_table("strand")
