@@ -157,6 +157,7 @@ class Order(Body):
     issued: date | None = None
     items: tuple[OrderItem, ...] = ()
     revoked: bool = False
+    outside_jurisdiction: bool = False
     entered_by: str = ""
     verified_by: str = ""
 
@@ -169,7 +170,7 @@ class Order(Body):
     def read(self, ref: FactRef, _child: str) -> model.Order:
         """As a decision reads it."""
         items = tuple(item.item() for item in self.items)
-        acts = (self.entered_by, self.verified_by, self.revoked)
+        acts = (self.entered_by, self.verified_by, self.revoked, self.outside_jurisdiction)
         return model.Order(ref, self.number, self.body, self.issued, items, self.span, *acts)
 
 
@@ -266,6 +267,8 @@ class Report(Body):
 
     owed_to: tuple[str, ...] = Field(min_length=1)
     told: tuple[str, ...] = ()
+    grave: bool = False
+    """Grave danger or a crime (R19)."""
 
     def agencies(self) -> tuple[str, ...]:
         """All it names."""
@@ -273,7 +276,7 @@ class Report(Body):
 
     def read(self, ref: FactRef, _child: str) -> model.Report:
         """As a decision reads it."""
-        return model.Report(ref, self.owed_to, self.told, self.span)
+        return model.Report(ref, self.owed_to, self.told, self.grave, self.span)
 
 
 class Authority(Body):
@@ -309,11 +312,12 @@ class Consent(Body):
     given_at: AwareDatetime | None = None
     profile: Literal["hub", "pcf", "leap-2020"] = "hub"
     withdrawn_at: AwareDatetime | None = None
+    withdrawn_by: str = ""
     suspended: bool = False
     replaced: bool = False
 
     model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
-    kept: ClassVar = frozenset({"withdrawn_at", "suspended", "replaced"})
+    kept: ClassVar = frozenset({"withdrawn_at", "withdrawn_by", "suspended", "replaced"})
 
     def persons(self) -> tuple[str, ...]:
         """Who gave it."""
@@ -322,16 +326,17 @@ class Consent(Body):
     def read(self, ref: FactRef, _child: str) -> model.ConsentFact:
         """As a decision reads it."""
         return model.ConsentFact(
-            ref,
-            self.resource,
-            self.given_by,
-            self.as_,
-            self.evidence,
-            self.given_at,
-            self.withdrawn_at,
-            self.suspended,
-            self.replaced,
-            self.profile,
+            ref=ref,
+            resource=self.resource,
+            given_by=self.given_by,
+            as_=self.as_,
+            evidence=self.evidence,
+            given_at=self.given_at,
+            withdrawn_at=self.withdrawn_at,
+            withdrawn_by=self.withdrawn_by,
+            suspended=self.suspended,
+            replaced=self.replaced,
+            profile=self.profile,
         )
 
 

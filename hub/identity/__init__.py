@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hub.identity.identifiers import patient_of
 from hub.identity.matching import Match, find, match
 from hub.identity.review import link, settle, unlink
 
-__all__ = ["Match", "find", "link", "match", "patient_of", "settle", "unlink"]
+__all__ = ["Match", "find", "link", "match", "settle", "unlink"]

@@ -22,12 +22,6 @@ Tokenise = Callable[..., str]
 """`Vault.token`."""
 
 
-def patient_of(bundle: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The child: the first Patient of a canonical bundle; None when nobody is named."""
-    found = (entry["resource"] for entry in bundle.get("entry", ()) if "resource" in entry)
-    return next((each for each in found if each["resourceType"] == "Patient"), None)
-
-
 def identifiers(patient: Mapping[str, Any], agency: str) -> tuple[tuple[str, str, str], ...]:
     """(type, assigner, value) of each identifier that names the person; national ones have no assigner."""
     return tuple(_identifiers(patient, agency))

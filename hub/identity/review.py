@@ -6,8 +6,9 @@ ledger of the case that it left from: the account of a child reads both.
 
 from __future__ import annotations
 
+from hub.bundles import patient_of
 from hub.errors import Conflict, Invalid
-from hub.identity.identifiers import identifier_tokens, name_tokens, patient_of
+from hub.identity.identifiers import identifier_tokens, name_tokens
 from hub.identity.matching import Match, Vault
 from hub.states import StrandState
 from hub.storage import facts, persons, referrals, strands
