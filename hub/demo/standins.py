@@ -1,6 +1,6 @@
 """Small agency systems for the demo: each speaks its own protocol and nothing else, and keeps every byte that it gets.
 
-They share no code with the hub's translation or delivery: what they received is the evidence that the story is judged on.
+They share no code with the hub's translation or delivery: what they received is what the story is judged on.
 """
 
 from __future__ import annotations
