@@ -1,13 +1,14 @@
 """Planted personal strings, and a search that finds them however they were wrapped.
 
-Instead of guessing every encoding of each canary, the search unwraps what it looks through (gzip, zlib, base64, hex, URL,
-ER7, JSON and XML escapes, UTF-16) and compares without tones, marks and case, so that NFD and toneless copies are found.
+Instead of guessing every encoding of each canary, the search unwraps what it looks through (gzip, zlib, base64, hex,
+URL, ER7, JSON and XML escapes, UTF-16) and compares without tones, marks and case: NFD and toneless copies are found.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import html
 import re
 import unicodedata
@@ -59,10 +60,8 @@ def _inside(data: bytes) -> Iterator[bytes]:
     for magic, bits in ((b"\x1f\x8b\x08", 31), (b"\x78\x01", 15), (b"\x78\x9c", 15), (b"\x78\xda", 15)):
         at = data.find(magic)
         while at >= 0:
-            try:
+            with contextlib.suppress(zlib.error):
                 yield zlib.decompressobj(bits).decompress(data[at:], 1_000_000)
-            except zlib.error:
-                pass
             at = data.find(magic, at + 1)
     for run in _BASE64.findall(data):
         for shift in range(4):
