@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from hub.lanes import Lanes, read_lanes
+from hub.messaging.underway import Underway
+from hub.presence import Presence
 
 if TYPE_CHECKING:
     from adapters.pack import Pack
@@ -36,3 +40,9 @@ class Parts:
     dispatcher: Dispatcher
     transports: Mapping[str, Transport]
     """By the `type` of an agency's transport out: ``webhook``, ``mllp``, ...; an inbox needs none."""
+    lanes: Lanes = field(default_factory=read_lanes)
+    """How long a claim lasts, how often to try again, when to park (`hub/policy/delivery.yaml`)."""
+    underway: Underway = field(default_factory=Underway)
+    """The sends of this process that a withdrawal may have to cut."""
+    presence: Presence = field(default_factory=Presence)
+    """Who this process is; `announce` it before it claims."""

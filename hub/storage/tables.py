@@ -41,6 +41,7 @@ process = Table(
     Column("id", ID, primary_key=True),
     Column("host", String(200), nullable=False, comment="machine and boot, so that a pid means something"),
     Column("pid", Integer, nullable=False),
+    Column("ticks", BigInteger, comment="start, in clock ticks since boot: tells it from a later one with its pid"),
     Column("started_at", Instant, nullable=False),
     Column("heartbeat_at", Instant, nullable=False),
     Column("ended_at", Instant, comment="left in order, or confirmed dead"),

@@ -273,6 +273,12 @@ def upgrade() -> None:
             "host", sa.String(length=200), nullable=False, comment="machine and boot, so that a pid means something"
         ),
         sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column(
+            "ticks",
+            sa.BigInteger(),
+            nullable=True,
+            comment="start, in clock ticks since boot: tells it from a later one with its pid",
+        ),
         sa.Column("started_at", Instant(), nullable=False),
         sa.Column("heartbeat_at", Instant(), nullable=False),
         sa.Column("ended_at", Instant(), nullable=True, comment="left in order, or confirmed dead"),
