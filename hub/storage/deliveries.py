@@ -6,7 +6,7 @@ carries a fence, and whoever holds an older fence may not write any more (:class
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -196,12 +196,6 @@ def due(unit: Unit, at: datetime, limit: int = 1000) -> list[str]:
 def waiting(unit: Unit) -> int:
     """How many deliveries are not final: what the queue's bound is held against."""
     return int(unit.scalar(select(func.count()).select_from(delivery).where(delivery.c.state.in_(OPEN))) or 0)
-
-
-def renew(unit: Unit, claims: Sequence[Claim], at: datetime, lease: timedelta) -> None:
-    """Prolong leases still held; a claim that another took over stays as it is."""
-    for held in claims:
-        unit.execute(update(delivery).where(_held(held)).values(lease_until=at + lease))
 
 
 def hold(unit: Unit, held: Claim) -> None:

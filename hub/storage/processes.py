@@ -19,18 +19,25 @@ class Process:
 
     id: str
     host: str
-    """Machine, boot and process namespace, so that the pid means something (:mod:`hub.worker.identity`)."""
+    """Machine, boot and process namespace, so that the pid means something (:mod:`hub.presence`)."""
     pid: int
+    ticks: int | None
+    """When it started, in clock ticks since the boot; None where the system does not say."""
     started_at: datetime
     heartbeat_at: datetime
     ended_at: datetime | None
     """Left in order, or confirmed dead."""
 
 
-def announce(unit: Unit, process_id: str, host: str, pid: int, started_at: datetime, at: datetime) -> None:
+def announce(unit: Unit, process_id: str, host: str, pid: int, ticks: int | None, at: datetime) -> None:
     """A process begins to work."""
-    row = {"id": process_id, "host": host, "pid": pid, "started_at": started_at, "heartbeat_at": at}
+    row = {"id": process_id, "host": host, "pid": pid, "ticks": ticks, "started_at": at, "heartbeat_at": at}
     unit.execute(insert(process).values(row))
+
+
+def known(unit: Unit, process_id: str) -> bool:
+    """Whether it has announced itself."""
+    return unit.scalar(select(process.c.id).where(process.c.id == process_id)) is not None
 
 
 def beat(unit: Unit, process_id: str, at: datetime) -> bool:
