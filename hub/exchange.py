@@ -15,14 +15,18 @@ Nothing is acknowledged before its one commit; nothing leaves but through `discl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from adapters.errors import Refusal
 from adapters.pack import Deviation, Head, Loss
 from hub.errors import Fault
 from hub.parts import Parts
-from hub.states import MessageState
+from hub.states import DeliveryState, MessageState
+from hub.storage.deliveries import Claim
+from hub.storage.store import Unit
+from hub.storage.withdrawals import Withdrawal
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,25 @@ def accept(parts: Parts, envelope: Envelope) -> Acknowledgement:
     raise NotImplementedError
 
 
-def deliver(parts: Parts, claim: Any) -> Any:
-    """Decide, record and send one claimed delivery; the worker calls it. Answers how it ended."""
+def deliver(parts: Parts, claim: Claim) -> DeliveryState:
+    """Decide, record and send one claimed delivery, and note the outcome; the worker calls it after each claim.
+
+    Everything is written here, the failure too (`hub.lanes.after_failure`); answers the state that the delivery is in now.
+    Raises :class:`hub.errors.Fenced` when another worker took it over: then nothing more is written.
+    """
+    raise NotImplementedError
+
+
+def recall(parts: Parts, unit: Unit, settled: Iterable[Withdrawal]) -> list[str]:
+    """Offer recalls to who holds what rested on these withdrawn consents alone; deliveries to wake after the commit.
+
+    Call it with what `withdrawals.settle` returned, in the same transaction.
+    """
+    raise NotImplementedError
+
+
+def note_refusal(parts: Parts, agency: str, transport: str, type_: str, refusal: Refusal) -> None:
+    """Note that something was refused before it became a message: place and reason, nothing of it."""
     raise NotImplementedError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hub.lanes import Lanes, read_lanes
 from hub.messaging.underway import Underway
@@ -33,7 +33,7 @@ class Parts:
     registry: Registry
     packs: Mapping[str, Pack]
     """By pack id."""
-    policy: Any
+    policy: Policy
     """What `consent.read_policy` gave."""
     routes: Routes
     """What `hub.referrals.routes.read_routes` gave."""
@@ -46,3 +46,9 @@ class Parts:
     """The sends of this process that a withdrawal may have to cut."""
     presence: Presence = field(default_factory=Presence)
     """Who this process is; `announce` it before it claims."""
+    lanes: Lanes = field(default_factory=read_lanes)
+    """How patient the hub is."""
+    underway: Underway = field(default_factory=Underway)
+    """Sends of this process, so that a withdrawal can cut them."""
+    presence: Presence = field(default_factory=Presence)
+    """This process."""

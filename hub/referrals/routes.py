@@ -84,16 +84,20 @@ class Routed:
     deadline: datetime
 
 
-def route(routes: Routes, told: Situation, agencies: Iterable[Listed], at: datetime) -> tuple[Routed, ...]:
-    """To whom `told` is offered; never to who said it, and to each agency once, by the first route that names it."""
-    known = {each.id: each for each in agencies}
+def route(
+    routes: Routes, told: Situation, known: Mapping[str, Listed], at: datetime, again: bool = False
+) -> tuple[Routed, ...]:
+    """To whom `told` is offered: never to who said it, and to each agency once, by the first route that names it.
+
+    `known` says which agency stands for an id now; with `again`, only routes that offer a changed state anew count.
+    """
     found: dict[str, Routed] = {}
     for row in routes.rows:
-        if told.event in row.events and (row.held or not told.held):
-            for agency in _named(row, told, known.values(), at):
-                listed = known.get(agency)
-                if agency not in found and agency != told.sender and listed and _fits(row, listed):
-                    found[agency] = _routed(routes, row, listed, at)
+        if told.event in row.events and (row.held or not told.held) and (row.again or not again):
+            for named in _named(row, told, known.values(), at):
+                agency = known.get(named)
+                if agency and agency.id not in found and agency.id != told.sender and _fits(row, agency):
+                    found[agency.id] = _routed(routes, row, agency, at)
     return tuple(found.values())
 
 
