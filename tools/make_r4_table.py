@@ -32,6 +32,8 @@ OPEN_VALUE_SETS: dict[str, Json] = {
     "ucum-units": {"open": "units (UCUM)", "pattern": r"[\x21-\x7e]+"},
     "LL379-9": {"open": "a LOINC answer list that FHIR does not ship"},
 }
+# Bound to media types, and yet R4 lets it say plain "json" and "xml" too.
+UNBOUND = {"CapabilityStatement.format"}
 # Value sets of HL7 v3, which are not among FHIR's own; their codes, as the v3 definitions list them.
 V3_FILE = "v3-codesystems.json"
 
@@ -143,7 +145,7 @@ def row_of(element: Json) -> Json:
     if any(url == BASE_URL + "SimpleQuantity" for kind in kinds for url in kind.get("profile", [])):
         row["simple"] = True
     binding = element.get("binding", {})
-    if binding.get("strength") == "required":
+    if binding.get("strength") == "required" and element["path"] not in UNBOUND:
         row["codes"] = set_name(binding["valueSet"])
     if element.get("isModifier"):
         row["modifier"] = True

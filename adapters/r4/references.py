@@ -17,7 +17,8 @@ from adapters.r4.shape import Reference, Scope, Walk
 Json = Mapping[str, Any]
 
 _TYPED_RE = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?$")
-_RELATIVE_RE = re.compile(r"^([A-Za-z]+)/")
+_RELATIVE_RE = re.compile(r"([A-Z][A-Za-z]+)(?:/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?|\?.+)")
+_SCHEME_RE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _WITH_REQUEST: Final = ("batch", "transaction", "history")
 _WITH_RESPONSE: Final = ("batch-response", "transaction-response", "history")
 
@@ -85,8 +86,9 @@ def _reference(reference: Reference, known: Mapping[int, Mapping[str, str]]) -> 
 
 def _address(reference: Reference, target: str, known: Mapping[int, Mapping[str, str]]) -> Iterator[Issue]:
     """Judge a URL or a relative ``Type/id`` by the type that it names."""
-    relative = _RELATIVE_RE.match(target)
-    if relative and relative[1] not in table.resource_types():
+    relative = _RELATIVE_RE.fullmatch(target)
+    known_type = relative is not None and relative[1] in table.resource_types()
+    if not known_type and not _SCHEME_RE.match(target):
         yield _error("value", f"{reference.at}.reference", "must be Type/id of an R4 resource type, or a full URL")
         return
     typed = _TYPED_RE.search(target)

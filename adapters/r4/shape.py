@@ -176,8 +176,13 @@ class Walk:
                 self._held(item, node, here, scope)
             else:
                 self.element(item, found.node, here, scope)
+                self._content(item, here)
                 if isinstance(item, dict):
                     self._meaning(item, found, node, here, scope)
+
+    def _content(self, item: object, at: str) -> None:
+        if isinstance(item, dict) and item.keys() == {"id"}:
+            self.say("invariant", at, "says nothing but an id; give it content or leave it out (ele-1)")
 
     def _held(self, item: object, node: str, at: str, scope: Scope) -> None:
         """Check a resource inside a resource: contained, or standing on its own in a Bundle or in Parameters."""
@@ -224,6 +229,8 @@ class Walk:
         besides = beside if isinstance(beside, list) else []
         if not values and not besides:
             self.say("value", at, "is an empty list; leave it out")
+        if values and besides and len(values) != len(besides):
+            self.say("structure", at, "must line up with its list of extensions; fill the shorter one with null")
         for number in range(max(len(values), len(besides))):
             value = values[number] if number < len(values) else None
             extra = besides[number] if number < len(besides) else None
@@ -235,6 +242,7 @@ class Walk:
         if value is None:
             if beside is None:
                 self.say("value", at, "is null; leave it out")
+            self._content(beside, at)
             return
         if isinstance(value, dict | list):
             self.say("structure", at, "must be a single JSON value, not an object or a list")

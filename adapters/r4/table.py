@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -69,20 +69,18 @@ class Element:
     node: str = ""
     """Where its children are defined: a datatype, a backbone path, ``Resource``; "" for a primitive or a choice."""
 
-    @property
-    def is_list(self) -> bool:
-        """Whether JSON writes it as a list."""
-        return self.max is None or self.max > 1
+    is_list: bool = field(init=False)
+    """Whether JSON writes it as a list."""
+    is_primitive: bool = field(init=False)
+    """Whether JSON writes it as a string, number or boolean."""
+    said: str = field(init=False)
+    """Its name in FHIRPath: ``value`` for ``valueQuantity``."""
 
-    @property
-    def is_primitive(self) -> bool:
-        """Whether JSON writes it as a string, number or boolean."""
-        return not self.node and len(self.types) == 1
-
-    @property
-    def said(self) -> str:
-        """Its name in FHIRPath: ``value`` for ``valueQuantity``."""
-        return self.choice.removesuffix("[x]") or self.name
+    def __post_init__(self) -> None:
+        """Work out once what every walk asks for."""
+        object.__setattr__(self, "is_list", self.max is None or self.max > 1)
+        object.__setattr__(self, "is_primitive", not self.node and len(self.types) == 1)
+        object.__setattr__(self, "said", self.choice.removesuffix("[x]") or self.name)
 
 
 @cache

@@ -1,0 +1,1 @@
+"""What the R4 table and the validator promise."""
