@@ -41,11 +41,6 @@ class Caller:
     scope: frozenset[str]
     """SMART scopes of an agency, roles of an administrator."""
 
-    def require_role(self, *roles: Role) -> None:
-        """Raises :class:`hub.errors.Forbidden` unless this is an administrator with one of `roles`."""
-        if self.kind != "admin" or not self.scope.intersection(roles):
-            raise Forbidden(f"This needs the role {' or '.join(roles)}.")
-
     def require_agency(self, agency_id: str) -> None:
         """Raises :class:`hub.errors.Forbidden` unless this is that agency; it does not say whether it exists."""
         if self.kind != "agency" or self.id != agency_id:

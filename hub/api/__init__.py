@@ -1,0 +1,1 @@
+"""The HTTP door: agencies say and fetch, administrators record and look, operators watch."""
