@@ -92,7 +92,7 @@ def accept(parts: Parts, envelope: Envelope) -> Acknowledgement:
 def deliver(parts: Parts, claim: Claim) -> DeliveryState:
     """Decide, record and send one claimed delivery, and note the outcome; the worker calls it after each claim.
 
-    Everything is written here, the failure too (`hub.lanes.after_failure`); answers the state that the delivery is in now.
+    Everything is written here, the failure too (`hub.lanes.after_failure`); answers the state it is in now.
     Raises :class:`hub.errors.Fenced` when another worker took it over: then nothing more is written.
     """
     raise NotImplementedError

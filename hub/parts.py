@@ -12,6 +12,7 @@ from hub.presence import Presence
 
 if TYPE_CHECKING:
     from adapters.pack import Pack
+    from consent.rulebook import Policy
     from hub.clock import Clock
     from hub.directory import Registry
     from hub.messaging.dispatcher import Dispatcher
@@ -46,9 +47,3 @@ class Parts:
     """The sends of this process that a withdrawal may have to cut."""
     presence: Presence = field(default_factory=Presence)
     """Who this process is; `announce` it before it claims."""
-    lanes: Lanes = field(default_factory=read_lanes)
-    """How patient the hub is."""
-    underway: Underway = field(default_factory=Underway)
-    """Sends of this process, so that a withdrawal can cut them."""
-    presence: Presence = field(default_factory=Presence)
-    """This process."""
