@@ -60,6 +60,8 @@ class Context:
     header: Mapping[str, str] = field(default_factory=dict)
     """Header leaves for the way out: ``sender``, ``sender-facility``, ``recipient``, ``recipient-facility``,
     ``message-id``, ``replaces`` (an earlier message id), ``processing`` (P, T, D)."""
+    salt: bytes = b""
+    """Stands for the message's hash in the ids of resources without a key (so that a test can read a message again)."""
 
 
 @dataclass(frozen=True, slots=True)
