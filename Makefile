@@ -30,7 +30,7 @@ help:
 	@echo "make bench        measure"
 	@echo "make conformance SAMPLES=DIR   translate the public samples in DIR"
 	@echo "make lock         renew the lock files (needs uv)"
-	@echo "make clean        remove .venv, caches and local data"
+	@echo "make clean        remove .venv and caches; .hub (data and keys) stays"
 
 install: $(VENV)/.installed
 
@@ -94,5 +94,5 @@ lock:
 	$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .hub dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find consent adapters hub tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
