@@ -6,7 +6,7 @@ row engine, for every folder of pack data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -102,7 +102,8 @@ class Reading:
     head: Head
     strands: tuple[Strand, ...]
     deviations: tuple[Deviation, ...] = ()
-    loss: tuple[Loss, ...] = ()
+    loss: Sequence[Loss] = ()
+    """May be found only when asked for (:class:`adapters.mapping.residual.Losses`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ class Branch:
     value: Scalar | None = None
     state: State = State.VALUE
     nodes: list[Branch] = field(default_factory=list)
+    repeats: bool = False
+    """One of a list, even when it is the only one (JSON, CSV)."""
 
     def children(self) -> list[Branch]:
         """In source order."""
