@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from hub.errors import Ambiguous, Misconfigured, Transient
+from hub.errors import Ambiguous, Misconfigured, Permanent
 from hub.states import DeliveryState, Lane
 from hub.storage.deliveries import Delivery, Failure
 
@@ -62,25 +62,19 @@ def read_lanes(text: str | None = None) -> Lanes:
         raise Misconfigured(f"delivery.yaml cannot be read: {error}") from error
 
 
-def after_failure(
-    lanes: Lanes, held: Delivery, failure: Exception | str, at: datetime, *, tries: int | None = None, chance: float = 0
-) -> Failure:
-    """What becomes of a claimed delivery whose try failed.
+def after_failure(lanes: Lanes, held: Delivery, failure: Exception | str, at: datetime, chance: float) -> Failure:
+    """What becomes of a claimed delivery whose try failed; `chance` in [0, 1) spreads the next tries.
 
-    `failure` is the error that ended it, or a kind such as :data:`DIED`. Permanent errors park at once; a kind that is
+    `failure` is the error that ended it, or a kind such as :data:`DIED`. A permanent one parks at once; a kind that is
     not the message's fault waits on until the deadline; any other parks after the same one `same_failure_limit` times.
     """
     kind = failure if isinstance(failure, str) else getattr(failure, "kind", "") or type(failure).__name__.lower()
     same = held.same_failures + 1 if held.last_failure == kind else 1
-    due_at = at + lanes.backoff[held.lane].wait((held.tries if tries is None else tries) + 1, chance)
-    again = DeliveryState.UNKNOWN if isinstance(failure, Ambiguous) else DeliveryState.PENDING
-    passing = isinstance(failure, Transient | Ambiguous | str) or not hasattr(failure, "kind")
     limit = lanes.died_limit if kind == DIED else lanes.same_failure_limit
-    if not passing or (kind not in lanes.patient_with and same >= limit):
+    if isinstance(failure, Permanent) or (kind not in lanes.patient_with and same >= limit):
         return Failure(DeliveryState.PARKED, at, kind, same)
-    if due_at >= held.deadline:
-        return Failure(DeliveryState.EXPIRED, at, kind, same)
-    return Failure(again, due_at, kind, same)
+    again = DeliveryState.UNKNOWN if isinstance(failure, Ambiguous) else DeliveryState.PENDING
+    return Failure(again, at + lanes.backoff[held.lane].wait(held.tries + 1, chance), kind, same)
 
 
 def _lanes(data: Mapping[str, Any]) -> Lanes:

@@ -92,7 +92,7 @@ class Failure:
     """What a failed try leads to; made by :func:`hub.lanes.after_failure`."""
 
     state: DeliveryState
-    """``pending`` or ``unknown`` (tried again at `due_at`), ``parked`` or ``expired``."""
+    """``pending`` or ``unknown`` (tried again at `due_at`), or ``parked``."""
     due_at: datetime
     kind: str
     same_failures: int
@@ -187,9 +187,11 @@ def claim(
     return Claim(held, process, held.fence, until)
 
 
-def due(unit: Unit, at: datetime, limit: int = 1000) -> list[str]:
-    """Ids of deliveries that could be claimed now, the most urgent first, at most `limit`."""
+def due(unit: Unit, at: datetime, limit: int = 1000, *, skip: Collection[str] = ()) -> list[str]:
+    """Ids of deliveries that could be claimed now, the most urgent first, at most `limit`; not those of `skip`."""
     heads = select(delivery.c.id).where(_due(at), _is_head())
+    if skip:
+        heads = heads.where(delivery.c.agency.not_in(list(skip)))
     return list(unit.scalars(heads.order_by(delivery.c.lane.desc(), delivery.c.due_at).limit(limit)))
 
 
@@ -221,8 +223,8 @@ def finish(unit: Unit, held: Claim, state: DeliveryState, at: datetime) -> None:
     _write(unit, held, state=state.value, closed_at=at, owner_process=None, lease_until=None)
 
 
-def fail(unit: Unit, held: Claim, failure: Failure, at: datetime) -> None:
-    """Give a claimed delivery back after a failure: to wait, to park or to expire.
+def fail(unit: Unit, held: Claim, failure: Failure) -> None:
+    """Give a claimed delivery back after a failure: to wait or to park.
 
     Raises :class:`hub.errors.Fenced`.
     """
@@ -235,7 +237,6 @@ def fail(unit: Unit, held: Claim, failure: Failure, at: datetime) -> None:
         last_failure=failure.kind,
         same_failures=failure.same_failures,
         tries=delivery.c.tries + 1,
-        closed_at=at if failure.state is D.EXPIRED else None,
         owner_process=None,
         lease_until=None,
     )
@@ -280,9 +281,15 @@ def expire(unit: Unit, at: datetime, limit: int = 200) -> list[Delivery]:
 
 
 def lapsed(unit: Unit, at: datetime, limit: int = 200) -> list[Claim]:
-    """Claims whose lease ran out; what that proves depends on who held them (:mod:`hub.worker.recovery`)."""
+    """Claims whose lease ran out; it proves nothing of who held them, but the fence keeps them from writing again."""
     late = select(delivery).where(delivery.c.state == D.SENDING.value, delivery.c.lease_until <= at).limit(limit)
     return [held_by(_delivery(row)) for row in unit.execute(late)]
+
+
+def in_hand(unit: Unit, process: str) -> list[Claim]:
+    """The claims of one process."""
+    held = select(delivery).where(delivery.c.state == D.SENDING.value, delivery.c.owner_process == process)
+    return [held_by(_delivery(row)) for row in unit.execute(held)]
 
 
 def held_by(held: Delivery) -> Claim:
