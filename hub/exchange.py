@@ -10,122 +10,115 @@
     keep it               store + queue         leave a trace        record the attempt; one commit
     say so                acknowledge           hand it over         send, then note the outcome
 
-Nothing is acknowledged before its one commit; nothing leaves but through `disclose`; no decision is kept for later.
+The doors authenticate before they call `accept`; the worker claims before it calls `deliver`. Nothing is acknowledged
+before its one commit; nothing leaves but through `disclose`; no decision is kept for later. The steps are in
+`hub.intake`, `hub.disclosing` and `hub.outgoing`; `hub.inbox` is the second half for an agency that fetches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any
+import structlog
 
-from adapters.errors import Refusal
-from adapters.pack import Deviation, Head, Loss
-from hub.errors import Fault
+from adapters.errors import Unwritable
+from hub import intake, outgoing
+from hub.disclosing import disclose
+from hub.envelope import Acknowledgement, Envelope, Fetched, Waiting
+from hub.errors import HubError, KeyLost, Stale
+from hub.failpoints import reached
+from hub.inbox import confirm, fetch, inbox
+from hub.intake import note_refusal, said
+from hub.messaging.transport import Sent
 from hub.parts import Parts
-from hub.states import DeliveryState, MessageState
+from hub.recalls import recall
+from hub.states import DeliveryState
 from hub.storage.deliveries import Claim
-from hub.storage.store import Unit
-from hub.storage.withdrawals import Withdrawal
+from hub.storage.messages import KeyTaken
 
+__all__ = [
+    "Acknowledgement",
+    "Envelope",
+    "Fetched",
+    "Waiting",
+    "accept",
+    "confirm",
+    "deliver",
+    "disclose",
+    "fetch",
+    "inbox",
+    "note_refusal",
+    "recall",
+    "said",
+]
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What came through a door, from an agency that has proven who it is."""
-
-    agency: str
-    """Registry id, authenticated by the door."""
-    transport: str
-    """``http``, ``fhir``, ``mllp``, ``kafka`` or ``answer`` (came back on a connection that we opened)."""
-    raw: bytes = field(repr=False)
-    media_type: str = ""
-    key: str = field(default="", repr=False)
-    """Idempotency-Key; "" = the message's own key."""
-    pack: str = ""
-    """Pack id; "" = the agency's first pack that takes the media type."""
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """What the sender is told, after the commit; the same again for a duplicate."""
-
-    message: str
-    """Opaque message id, for asking after it."""
-    state: MessageState
-    head: Head
-    deviations: tuple[Deviation, ...] = ()
-    loss: tuple[Loss, ...] = ()
-    faults: tuple[Fault, ...] = ()
-    """Why it is quarantined."""
-    duplicate: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """One line of an agency's inbox: says nothing but that there is something."""
-
-    delivery: str
-    media_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """Recorded bytes that the recipient fetches. Call `done` when the response has gone out whole, or failed to."""
-
-    delivery: str
-    attempt: str
-    outbound_id: str
-    raw: bytes = field(repr=False)
-    media_type: str = ""
-    type: str = ""
-    done: Callable[[], None] = field(default=lambda: None, repr=False)
+log = structlog.get_logger(__name__)
 
 
 def accept(parts: Parts, envelope: Envelope) -> Acknowledgement:
     """Take in one message: read it, find its children, keep it and queue what follows, in one commit.
 
-    Raises :class:`hub.errors.Refused` (its cause is the adapter's refusal), `Conflict`, `TooLarge`, `Busy`.
+    Raises :class:`hub.errors.Refused` (its cause is the adapter's refusal), `Conflict`, `TooLarge`, `Busy` or
+    `Forbidden`.
     """
-    raise NotImplementedError
+    heard = intake.read(parts, envelope)
+    try:
+        told, queued = _keep(parts, heard)
+    except KeyTaken:
+        told, queued = _keep(parts, heard)
+    reached("accepted")
+    parts.dispatcher.wake(queued)
+    return told
+
+
+def _keep(parts: Parts, heard: intake.Heard) -> tuple[Acknowledgement, list[str]]:
+    """The one commit: nothing of a message is kept without the rest of it."""
+    with parts.store.write() as unit:
+        before = intake.repeated(parts, unit, heard)
+        if before is not None:
+            return before, []
+        intake.require_room(parts, unit)
+        told = intake.keep(parts, unit, heard)
+        if heard.faults:
+            return told, []
+        found = intake.match(parts, unit, heard)
+        queued = [intake.take(parts, unit, heard, told.message, number, each) for number, each in enumerate(found)]
+        return told, [delivery for each in queued for delivery in each]
 
 
 def deliver(parts: Parts, claim: Claim) -> DeliveryState:
     """Decide, record and send one claimed delivery, and note the outcome; the worker calls it after each claim.
 
-    Everything is written here, the failure too (`hub.lanes.after_failure`); answers the state it is in now.
-    Raises :class:`hub.errors.Fenced` when another worker took it over: then nothing more is written.
+    Everything is written here, the failure too; answers the state that the delivery is in now. Raises
+    :class:`hub.errors.Fenced` when another worker took it over: then nothing more is written.
     """
-    raise NotImplementedError
+    try:
+        told = outgoing.decide(parts, claim.delivery)
+        closed = outgoing.settled(parts, claim, told)
+        if closed is not None:
+            return closed
+        if outgoing.waits_in_inbox(parts, claim, told):
+            return DeliveryState.PENDING
+        return _send(parts, claim, outgoing.write(parts, claim, told))
+    except Stale:
+        return outgoing.give_back(parts, claim)
+    except KeyLost:
+        return outgoing.erased(parts, claim)
+    except Unwritable as why:
+        return outgoing.unwritable(parts, claim, why)
 
 
-def recall(parts: Parts, unit: Unit, settled: Iterable[Withdrawal]) -> list[str]:
-    """Offer recalls to who holds what rested on these withdrawn consents alone; deliveries to wake after the commit.
-
-    Call it with what `withdrawals.settle` returned, in the same transaction.
-    """
-    raise NotImplementedError
-
-
-def note_refusal(parts: Parts, agency: str, transport: str, type_: str, refusal: Refusal) -> None:
-    """Note that something was refused before it became a message: place and reason, nothing of it."""
-    raise NotImplementedError
+def _send(parts: Parts, claim: Claim, saying: outgoing.Said) -> DeliveryState:
+    with parts.underway.sending(saying.attempt) as abort:
+        outgoing.record(parts, claim, saying)
+        state, sent = outgoing.hand_over(parts, claim, saying, abort)
+    _take_answer(parts, saying, sent)
+    return state
 
 
-def inbox(parts: Parts, agency: str, limit: int = 50) -> tuple[Waiting, ...]:
-    """What waits for `agency` to fetch, decided now: what may no longer leave is not listed."""
-    raise NotImplementedError
-
-
-def fetch(parts: Parts, agency: str, delivery: str) -> Fetched:
-    """Decide and record one waiting delivery; the fetch is its sending. Raises `NotFound`."""
-    raise NotImplementedError
-
-
-def confirm(parts: Parts, agency: str, delivery: str) -> None:
-    """The agency has it: the delivery is delivered. Raises `NotFound`; a second call changes nothing."""
-    raise NotImplementedError
-
-
-def said(parts: Parts, agency: str, message: str) -> dict[str, Any]:
-    """What became of a message, for its own sender: state and faults, nothing of others. Raises `NotFound`."""
-    raise NotImplementedError
+def _take_answer(parts: Parts, saying: outgoing.Said, sent: Sent | None) -> None:
+    """What came back on the same connection (an RRI) is a message of the recipient's own."""
+    if sent is None or not sent.answer:
+        return
+    try:
+        accept(parts, Envelope(saying.agency.id, "answer", sent.answer))
+    except HubError as error:
+        log.warning("answer-refused", agency=saying.agency.id, attempt=saying.attempt, error=type(error).__name__)

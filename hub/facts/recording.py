@@ -56,6 +56,16 @@ def newest(unit: Unit, vault: Seals, case_id: str, fact_id: str, kind: str = "")
     raise NotFound
 
 
+def suspend_consents(unit: Unit, vault: Seals, case_id: str, at: datetime, by: str) -> bool:
+    """An agency reports a withdrawal: each consent of the case waits until a person has looked; whether any does."""
+    case = persons.get_case(unit, case_id, lock=True)
+    held = [each for each in facts.of_case(unit, vault, case.vault_key, case_id) if each.kind == "consent"]
+    standing = [each for each in held if not each.body.get("suspended") and not each.body.get("withdrawn_at")]
+    for each in standing:
+        record(unit, vault, case_id, "consent", {**each.body, "suspended": True}, at, by, each.id)
+    return bool(standing)
+
+
 def require_known(body: Body, agencies: Container[str]) -> None:
     """Refuse a fact that names an agency that the registry does not have. Raises :class:`hub.errors.Invalid`."""
     if any(each not in agencies for each in body.agencies()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -38,17 +38,31 @@ class Match:
         return not self.person.provisional
 
 
-def match(unit: Unit, vault: Vault, patient: Mapping[str, Any] | None, agency: str, at: datetime) -> Match:
+def hold(unit: Unit, vault: Vault, patients: Iterable[Mapping[str, Any] | None], agency: str) -> None:
+    """Lock all identifiers and names of these children, so that two messages about an unknown child make one child."""
+    named = [each for each in patients if each is not None]
+    tokens = {token.token for each in named for token in _tokens(vault, each, agency)}
+    locks.hold(unit, *tokens)
+
+
+def match(
+    unit: Unit,
+    vault: Vault,
+    patient: Mapping[str, Any] | None,
+    agency: str,
+    at: datetime,
+    hint: str | None = None,
+) -> Match:
     """The child that `patient` names, or a new one; certain by identifier, else provisional with its candidates.
 
-    Holds a lock on each identifier until the commit, so that two messages about an unknown child make one child.
+    `hint` is the child of the referral that the message belongs to: it counts unless an identifier says otherwise.
+    The caller holds the identifiers (`hold`).
     """
     if patient is None:
-        return _new(unit, vault, None, agency, at, ())
+        return _of(unit, hint) if hint else _new(unit, vault, None, agency, at, ())
     strong = identifier_tokens(patient, agency, vault.token)
     weak = name_tokens(patient, vault.token)
-    locks.hold(unit, *(each.token for each in (*strong, *weak)))
-    known = _people(unit, [each.token for each in strong])
+    known = tuple(sorted({*_people(unit, [each.token for each in strong]), *((hint,) if hint else ())}))
     if len(known) == 1 and not contradicts(patient, persons.records(unit, vault, known[0])):
         return _known(unit, vault, patient, agency, at, known[0])
     alike = known or _people(unit, [each.token for each in weak])
@@ -57,9 +71,16 @@ def match(unit: Unit, vault: Vault, patient: Mapping[str, Any] | None, agency: s
 
 def find(unit: Unit, vault: Vault, patient: Mapping[str, Any], agency: str = "") -> tuple[Match, ...]:
     """Children that a case worker's search names, by identifier, or by whole name and birth date."""
-    tokens = (*identifier_tokens(patient, agency, vault.token), *name_tokens(patient, vault.token))
-    found = _people(unit, [each.token for each in tokens])
-    return tuple(Match(persons.get_person(unit, each), persons.case_of(unit, each)) for each in found)
+    found = _people(unit, [each.token for each in _tokens(vault, patient, agency)])
+    return tuple(_of(unit, each) for each in found)
+
+
+def _of(unit: Unit, person_id: str) -> Match:
+    return Match(persons.get_person(unit, person_id), persons.case_of(unit, person_id))
+
+
+def _tokens(vault: Vault, patient: Mapping[str, Any], agency: str) -> tuple[Token, ...]:
+    return (*identifier_tokens(patient, agency, vault.token), *name_tokens(patient, vault.token))
 
 
 def _people(unit: Unit, tokens: list[str]) -> tuple[str, ...]:

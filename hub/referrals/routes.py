@@ -59,6 +59,8 @@ class Routes:
     moves: Mapping[Event, ReferralState]
     states: Mapping[ReferralState, frozenset[ReferralState]]
     requester_says: frozenset[ReferralState]
+    original_days: int
+    """How long original bytes and message keys are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ def read_routes(text: str | None = None) -> Routes:
             moves={Event(event): ReferralState(state) for event, state in data["moves"].items()},
             states={ReferralState(old): _states(new) for old, new in data["states"].items()},
             requester_says=_states(data["requester_says"]),
+            original_days=int(data["original_days"]),
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise Misconfigured(f"The routes cannot be read: {error}") from error

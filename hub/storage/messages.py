@@ -75,7 +75,7 @@ def release_keys(unit: Unit, before: datetime) -> int:
 
 
 def refuse(
-    unit: Unit, agency: str, at: datetime, transport: str, type_: str, faults: Sequence[Mapping[str, str]]
+    unit: Unit, agency: str | None, at: datetime, transport: str, type_: str, faults: Sequence[Mapping[str, str]]
 ) -> str:
     """Note that a message was refused: places and reasons, nothing of the message."""
     row = {"id": new_id(), "agency": agency, "at": at, "transport": transport, "type": type_, "faults": list(faults)}

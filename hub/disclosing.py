@@ -1,0 +1,156 @@
+"""The one door out: everything that leaves, by whichever way, is what `disclose` answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from adapters.pack import Bundle
+from consent import decide, items_of, rekey, release
+from consent.model import Decision, Disclosure, Facts, Party
+from consent.vocabulary import Action, Event, Purpose, View
+from hub import facts
+from hub.errors import NotFound
+from hub.parts import Parts
+from hub.storage import referrals, strands
+from hub.storage.attempts import Ground
+from hub.storage.store import Unit
+from hub.storage.strands import Strand
+
+HUB = Party(id="hub")
+"""The hub itself as a sender, of a recall."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    """What one agency may be told of one strand at one moment, and why."""
+
+    disclosure: Disclosure
+    facts: Facts = field(repr=False)
+    decision: Decision
+    at: datetime
+    bundle: Bundle | None = field(default=None, repr=False)
+    """What is released; None when nothing leaves."""
+
+    @property
+    def recipient(self) -> str:
+        """Registry id of who would really be told: the alternate addressee where the unit is bypassed (R40)."""
+        return self.disclosure.recipient.id
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the facts that were read."""
+        return self.facts.epoch
+
+    def places(self) -> dict[str, View]:
+        """What leaves, and how much of it."""
+        return {each.place: each.view for each in self.decision.verdicts if each.view is not View.NONE}
+
+    def grounds(self) -> tuple[Ground, ...]:
+        """The facts that each item which leaves rests on."""
+        return tuple(
+            sorted(
+                {
+                    Ground(verdict.basis.value, ref.kind, ref.id, ref.version)
+                    for verdict in self.decision.verdicts
+                    if verdict.view is not View.NONE and verdict.basis is not None
+                    for reason in verdict.reasons
+                    for ref in reason.read
+                }
+            )
+        )
+
+    def replay(self) -> bytes:
+        """The decision's arguments and answer, so that it can be made again years later; to be sealed."""
+        kept = {"disclosure": self.disclosure, "facts": self.facts, "at": self.at, "decision": self.decision}
+        return _encode(kept)
+
+
+def disclose(
+    parts: Parts,
+    unit: Unit,
+    strand: Strand,
+    recipient: str,
+    purposes: Iterable[str],
+    at: datetime,
+    known: Facts | None = None,
+    action: Action = Action.DISCLOSE,
+) -> Disclosed:
+    """Decide what of `strand` `recipient` may learn at `at`, and release only that.
+
+    A unit that is linked to a suspect is bypassed: the answer is for its alternate addressee then (R40). `known` are
+    facts to decide by instead of the recorded ones (a preview). Raises :class:`hub.errors.KeyLost`, `NotFound`.
+    """
+    bundle = strands.bundle_of(unit, parts.vault, strand.id)
+    held = known or facts.facts_of(unit, parts.vault, strand.case, parts.settings.zone)
+    asked = Disclosure(
+        sender=_sender(parts, strand.agency),
+        recipient=parts.registry.party(recipient),
+        person=strand.person,
+        case=strand.case,
+        event=Event(strand.event),
+        purposes=frozenset(Purpose(each) for each in purposes),
+        action=action,
+        items=items_of(bundle),
+        referral=strand.referral or "",
+        requested=_requested(unit, strand, recipient),
+    )
+    found = Disclosed(asked, held, decide(asked, held, parts.policy, at), at)
+    if found.decision.redirect == "alternate":
+        found = _bypass(parts, found)
+    if not found.decision.leaves:
+        return found
+    return replace(found, bundle=_released(parts, bundle, found))
+
+
+def _bypass(parts: Parts, found: Disclosed) -> Disclosed:
+    """Ask again for the alternate addressee; without one, or if that is linked too, nothing leaves."""
+    linked = found.disclosure.recipient
+    alternate = parts.registry.get(linked.id).alternate
+    if alternate is None:
+        return found
+    instead = replace(parts.registry.party(alternate), alternate_for=(linked.id,))
+    asked = replace(found.disclosure, recipient=instead)
+    return Disclosed(asked, found.facts, decide(asked, found.facts, parts.policy, found.at), found.at)
+
+
+def _released(parts: Parts, bundle: Bundle, found: Disclosed) -> Bundle:
+    return rekey(release(bundle, found.decision), parts.vault.derive(f"recipient/{found.recipient}"))
+
+
+def _sender(parts: Parts, agency: str) -> Party:
+    if agency == HUB.id:
+        return HUB
+    try:
+        return parts.registry.party(agency)
+    except NotFound:
+        return Party(id=agency)
+
+
+def _requested(unit: Unit, strand: Strand, recipient: str) -> frozenset[Any]:
+    """The classes that the recipient asked for in the referral that the strand belongs to."""
+    about = referrals.get(unit, strand.referral) if strand.referral else None
+    if about is None or about.requester != recipient:
+        return frozenset()
+    return frozenset(about.asked)
+
+
+def release_hash(parts: Parts, told: Disclosed) -> str:
+    """Keyed hash of what is released to whom: equal only for equal content."""
+    content = hashlib.sha256(_encode(told.bundle)).hexdigest()
+    return parts.vault.token("release", told.recipient, content)
+
+
+def _encode(value: Any) -> bytes:
+    return msgspec.json.encode(value, enc_hook=_plain, order="deterministic")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot be kept")
