@@ -58,7 +58,7 @@ def start(unit: Unit, new: NewTask, at: datetime) -> str:
             return str(row.id)
     task_id = new_id()
     values = {name: getattr(new, name) for name in NewTask.__slots__} | {"subject": dict(new.subject)}
-    unit.execute(insert(task).values(values, id=task_id, state=OPEN, opened_at=at))
+    unit.execute(insert(task).values(**values, id=task_id, state=OPEN, opened_at=at))
     return task_id
 
 

@@ -43,7 +43,7 @@ def record(unit: Unit, case: str, consent: str, epoch: int, by: str, at: datetim
     """
     withdrawal_id = new_id()
     row = {"id": withdrawal_id, "case": case, "consent": consent, "epoch": epoch, "recorded_at": at}
-    unit.execute(insert(withdrawal).values(row, recorded_by=by))
+    unit.execute(insert(withdrawal).values(**row, recorded_by=by))
     attempts.request_abort(unit, case, epoch)
     return withdrawal_id
 
