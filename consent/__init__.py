@@ -1,5 +1,36 @@
-"""Decides what may leave: pure, explainable, replayable. Nothing here reads a clock, a file or a socket.
+"""Decides what may leave: pure, explainable, replayable. Nothing here reads a clock, a network or a database.
 
-The public face: :func:`decide`, :func:`release`, :func:`label`, :func:`items_of`, :func:`read_policy`,
-and the values of :mod:`consent.model`.
+decide(disclosure, facts, policy, at) -> Decision      what may leave, and why
+release(bundle, decision) -> bundle                    only that much
+label(bundle, policy) -> bundle                        sensitivity, free text, taints, confidentiality
+items_of(bundle) -> items                              what a Disclosure asks about
+read_policy(policy_documents()) -> Policy              dated tables
 """
+
+from consent.engine import decide
+from consent.errors import ConsentError, UnreadableInput, UnreadablePolicy
+from consent.explain import explain
+from consent.fhir import read_consent
+from consent.items import items_of
+from consent.labels import label
+from consent.outside import decide_input
+from consent.policy import policy_documents
+from consent.release import rekey, release
+from consent.rulebook import Policy, read_policy
+
+__all__ = [
+    "ConsentError",
+    "Policy",
+    "UnreadableInput",
+    "UnreadablePolicy",
+    "decide",
+    "decide_input",
+    "explain",
+    "items_of",
+    "label",
+    "policy_documents",
+    "read_consent",
+    "read_policy",
+    "rekey",
+    "release",
+]

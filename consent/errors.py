@@ -1,8 +1,8 @@
 """The error tree of the engine. A denial is never an error: it is a :class:`consent.model.Decision`.
 
-    ConsentError
-    ├── UnreadableInput   what was given cannot be read as what it should be
-    └── UnreadablePolicy  the policy data contradicts itself or names something unknown
+ConsentError
+├── UnreadableInput   what was given cannot be read as what it should be
+└── UnreadablePolicy  the policy data contradicts itself or names something unknown
 """
 
 

@@ -1,0 +1,281 @@
+"""Which consents and refusals count, and what they say together about one item (order of judgement, steps 2 to 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from consent.fhir import Tree, read_consent
+from consent.model import AgreedBy, ConsentFact, Disclosure, FactRef, Facts, Item, Refusal
+from consent.moments import age_at, interval, months_after
+from consent.people import People, band_for
+from consent.rulebook import Edition
+from consent.trees import Answer, Ask, Result, judge_tree
+from consent.vocabulary import DATA_CLASS_SYSTEM, DataClass, Sensitivity
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One stored consent as it counts now."""
+
+    fact: ConsentFact
+    tree: Tree
+    by: str
+    """``child`` or ``representative``."""
+    permits: bool
+    """False: only its denials count."""
+    why_not: str = ""
+    """Reason code for not permitting, e.g. ``R12-no-evidence``."""
+    ends: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What all counting consents say about one item."""
+
+    permit: bool = False
+    refused: bool = False
+    """Somebody who counts stated a denial, or may have: it outranks duty and treatment."""
+    code: str = "R2-not-covered"
+    rule: str = "R2"
+    read: tuple[FactRef, ...] = ()
+    clauses: tuple[str, ...] = ()
+    indeterminate: bool = False
+    applied: bool = False
+    """Some consent spoke about the item at all."""
+    ends: datetime | None = None
+    tasks: tuple[str, ...] = ()
+    child_permits: bool = False
+    representative_permits: bool = False
+
+
+@dataclass(slots=True)
+class _Voices:
+    """Who permitted and who denied, while the consents are gone through."""
+
+    permits: dict[str, set[str]] = field(default_factory=lambda: {"child": set(), "representative": set()})
+    denials: dict[str, set[str]] = field(default_factory=lambda: {"child": set(), "representative": set()})
+    explicit: bool = False
+    unsure: bool = False
+    may_deny: bool = False
+
+
+def acts_at(facts: Facts, people: People, at: datetime, edition: Edition) -> tuple[Act, ...]:
+    """The consents that count at `at`, and those whose denials still do; the others say nothing."""
+    found = (_act(fact, facts, people, at, edition) for fact in facts.consents)
+    return tuple(act for act in found if act is not None)
+
+
+def _act(fact: ConsentFact, facts: Facts, people: People, at: datetime, edition: Edition) -> Act | None:
+    tree = fact.tree if isinstance(fact.tree, Tree) else read_consent(fact.resource)
+    by = fact.as_.value
+    if tree.status != "active" or fact.replaced or not _may_give(fact, facts, people):
+        return None
+    if _out_of_scope(tree) or (fact.given_at is not None and fact.given_at > at):
+        return None
+    given = fact.given_at or _stated(tree, facts.zone)
+    ends = months_after(given, edition.numbers["consent.months"]) if given else None
+    stated_end = _stated_end(tree, facts.zone)
+    why_not = ""
+    if _withdrawn(fact, facts, people, at):
+        if not _permits_anything(tree):
+            return None
+        why_not = "R13-withdrawn"
+    elif fact.suspended:
+        why_not = "R13-suspended"
+    elif not fact.evidence:
+        why_not = "R12-no-evidence"
+    elif _is_over(facts, at, stated_end, ends):
+        why_not = "R15-expired"
+    elif not _old_enough(fact, facts, edition):
+        why_not = "R4-too-young-when-given"
+    return Act(fact, tree, by, permits=not why_not, why_not=why_not, ends=stated_end or ends)
+
+
+def _is_over(facts: Facts, at: datetime, stated_end: datetime | None, ends: datetime | None) -> bool:
+    """R15: closed with the case, or at the default end where the consent states none (a stated one bounds the tree)."""
+    closed = facts.case_closed is not None and facts.case_closed <= at
+    return closed or (stated_end is None and (ends is None or ends <= at))
+
+
+def _may_give(fact: ConsentFact, facts: Facts, people: People) -> bool:
+    """Whether this person's act counts now: the child by age, a representative unbarred and asked for by the band."""
+    if fact.as_ is AgreedBy.CHILD:
+        return fact.given_by == facts.person and "child" in people.band.needs
+    return fact.given_by in people.unbarred and "representative" in people.band.needs
+
+
+def _old_enough(fact: ConsentFact, facts: Facts, edition: Edition) -> bool:
+    """A child's consent counts if the child was of an age to give it on that day."""
+    if fact.as_ is AgreedBy.REPRESENTATIVE or fact.given_at is None or facts.birth_date is None:
+        return True
+    return "child" in band_for(age_at(facts.birth_date, fact.given_at, facts.zone), edition).needs
+
+
+def _out_of_scope(tree: Tree) -> bool:
+    scopes = {code.code for code in tree.categories if code.system.endswith("/consentscope")}
+    return bool(scopes) and "patient-privacy" not in scopes
+
+
+def _stated(tree: Tree, zone: str) -> datetime | None:
+    found = interval(tree.date, zone)
+    return found[0] if found else None
+
+
+def _stated_end(tree: Tree, zone: str) -> datetime | None:
+    found = interval(tree.period.end, zone) if tree.period and tree.period.end else None
+    return found[1] if found else None
+
+
+def _withdrawn(fact: ConsentFact, facts: Facts, people: People, at: datetime) -> bool:
+    """Only the grantor, the child or an unbarred representative may withdraw; others' withdrawal has no effect (R8)."""
+    if fact.withdrawn_at is None or fact.withdrawn_at > at:
+        return False
+    return fact.withdrawn_by in ("", fact.given_by, facts.person) or fact.withdrawn_by in people.unbarred
+
+
+def _permits_anything(tree: Tree) -> bool:
+    """Whether withdrawing it takes a permission back; a consent that only denies ends when it is withdrawn."""
+    stack = [tree.root] if tree.root else []
+    base = tree.decision or (tree.root.type if tree.root else "") or tree.policy_rule
+    if base == "permit" or tree.unreadable:
+        return True
+    while stack:
+        node = stack.pop()
+        if node.type == "permit" or (not node.type and node.path):
+            return True
+        stack.extend(node.children)
+    return False
+
+
+def ineffective_withdrawals(facts: Facts, people: People, at: datetime) -> bool:
+    """Whether a barred person tried to withdraw a consent (R8: recorded, no effect, an alarm)."""
+    return any(
+        fact.withdrawn_at is not None
+        and fact.withdrawn_at <= at
+        and fact.withdrawn_by in people.guardians - people.unbarred
+        for fact in facts.consents
+    )
+
+
+# --- together -----------------------------------------------------------------------------------------------
+
+
+def say(acts: tuple[Act, ...], item: Item, asks: tuple[Ask, ...], people: People, edition: Edition) -> Said:
+    """What the counting consents say about `item`: each person needed permits, nobody who counts denies."""
+    voices = _Voices()
+    read: list[FactRef] = []
+    clauses: list[str] = []
+    not_counted = ""
+    ends: list[datetime] = []
+    for act in acts:
+        answer = _all_purposes(act.tree, asks, item)
+        if answer.result is Result.NOT_APPLICABLE:
+            continue
+        read.append(act.fact.ref)
+        clauses += [f"Consent/{act.fact.ref.id}#{node.path or 'base'}" for node in answer.nodes]
+        if answer.result is Result.DENY:
+            voices.denials[act.by].add(act.fact.given_by)
+            voices.explicit |= answer.explicit
+        elif answer.result is Result.INDETERMINATE:
+            voices.unsure = True
+            voices.may_deny |= answer.may_deny
+        elif not act.permits:
+            not_counted = not_counted or act.why_not
+        elif _names_labels(answer, item, edition):
+            voices.permits[act.by].add(act.fact.given_by)
+            ends += [act.ends] if act.ends else []
+        else:
+            not_counted = not_counted or "R26-needs-explicit-ground"
+    needs = people.band.needs
+    if Sensitivity.HIV in item.labels and (
+        people.age is None or people.age < edition.numbers["hiv.written_guardian_below"]
+    ):
+        needs = needs | {"representative"}
+    code, tasks = _verdict(voices, needs, not_counted)
+    return Said(
+        permit=code == "C-permits",
+        refused=voices.explicit or voices.may_deny,
+        code=code,
+        rule=code.split("-")[0],
+        read=tuple(read),
+        clauses=tuple(clauses),
+        indeterminate=voices.unsure,
+        applied=bool(read),
+        ends=min(ends) if ends else None,
+        tasks=tasks,
+        child_permits=bool(voices.permits["child"]),
+        representative_permits=bool(voices.permits["representative"]),
+    )
+
+
+def _verdict(voices: _Voices, needs: frozenset[str], not_counted: str) -> tuple[str, tuple[str, ...]]:
+    child_no, rep_no = voices.denials["child"], voices.denials["representative"]
+    child_yes, rep_yes = voices.permits["child"], voices.permits["representative"]
+    if child_no and rep_yes:
+        return "R11-child-dissents", ("child-dissents",)
+    if rep_no and rep_yes - rep_no:
+        return "R10-parents-disagree", ("parents-disagree",)
+    if child_no or rep_no:
+        return "R17-consent-denies", ()
+    if voices.unsure:
+        return "R2-indeterminate", ("consent-unreadable",)
+    if all({"child": child_yes, "representative": rep_yes}[needed] for needed in needs):
+        return "C-permits", ()
+    if not_counted:
+        return not_counted, ()
+    if not child_yes and not rep_yes:
+        return "R2-not-covered", ()
+    if "child" in needs and not child_yes:
+        return "R4-child-missing", ()
+    return "R4-representative-missing", ()
+
+
+def _all_purposes(tree: Tree, asks: tuple[Ask, ...], item: Item) -> Answer:
+    """Every purpose must be covered (R2): the least permitting answer of all of them."""
+    answers = [judge_tree(tree, ask, item) for ask in asks]
+    for result in (Result.DENY, Result.INDETERMINATE, Result.NOT_APPLICABLE):
+        for answer in answers:
+            if answer.result is result:
+                explicit = any(one.explicit for one in answers)
+                return Answer(result, answer.nodes, explicit, any(one.may_deny for one in answers))
+    return answers[0]
+
+
+def _names_labels(answer: Answer, item: Item, edition: Edition) -> bool:
+    """R26: a permit covers a sensitive label only where one deciding clause names it, or a class that says it."""
+    sensitive = {label for label in item.labels if label in {one.value for one in Sensitivity}}
+    if not sensitive:
+        return True
+    for node in answer.nodes:
+        named = {code.code for code in node.labels or ()}
+        if node.codes is not None:
+            return True
+        classes = {
+            DataClass(code.code)
+            for code in node.classes or ()
+            if code.system == DATA_CLASS_SYSTEM and code.code in DataClass._value2member_map_
+        }
+        if all(label in named or classes & edition.inherent[label] for label in sensitive):
+            return True
+    return False
+
+
+# --- refusals -----------------------------------------------------------------------------------------------
+
+
+def refusals_at(
+    facts: Facts, people: People, at: datetime, disclosure: Disclosure, service: str
+) -> tuple[Refusal, ...]:
+    """The refusals that count at `at` for this recipient: by the child from 7, by an unbarred representative."""
+
+    def counts(refusal: Refusal) -> bool:
+        if refusal.by == facts.person:
+            person = "child" in people.band.needs
+        else:
+            person = refusal.by in people.unbarred and "representative" in people.band.needs
+        party = disclosure.recipient
+        to = refusal.recipient in ("", party.id) or refusal.recipient in (*party.parents, *party.references)
+        return person and to and refusal.span.holds(at) and refusal.service in ("", service)
+
+    return tuple(refusal for refusal in facts.refusals if counts(refusal))

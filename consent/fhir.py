@@ -1,0 +1,422 @@
+"""Reads a FHIR Consent (R4, R5, IHE PCF) into a compiled tree. Lenient about sloppy shapes, strict about meaning.
+
+A single object where the specification wants a list is a list of one; an `identifier` may be an object or a list.
+Whatever cannot be understood is kept as *unreadable* on its node, and an unreadable node never permits.
+No FHIR library is used: a Consent is parsed JSON. Reading is a pure function of its arguments: compile once for each
+version of a consent and pass the tree along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from consent.errors import UnreadableInput
+from consent.model import Code
+from consent.vocabulary import (
+    ACT_CODE_SYSTEM,
+    ACT_REASON_SYSTEM,
+    CONFIDENTIALITY_SYSTEM,
+    DATA_CLASS_SYSTEM,
+    TAINT_SYSTEM,
+    Action,
+    Confidentiality,
+    DataClass,
+    Sensitivity,
+    Taint,
+)
+
+RESOURCE_TYPE_SYSTEM: Final = "http://hl7.org/fhir/resource-types"
+ACTION_SYSTEMS: Final = frozenset(
+    {
+        "http://terminology.hl7.org/CodeSystem/consentaction",
+        "http://hl7.org/fhir/consentaction",
+        "http://terminology.hl7.org/CodeSystem/consentaction/",
+    }
+)
+PURPOSES_OF_USE: Final = frozenset(
+    {
+        "PurposeOfUse", "HMARKT", "HOPERAT", "CAREMGT", "DONAT", "FRAUD", "GOV", "HACCRED", "HCOMPL",
+        "HDECD", "HDIRECT", "HDM", "HLEGAL", "HOUTCOMS", "HPRGRP", "HQUALIMP", "HSYSADMIN", "LABELING",
+        "METAMGT", "MEMADMIN", "MILCDM", "PATADMIN", "PATSFTY", "PERFMSR", "RECORDMGT", "SYSDEV",
+        "HTEST", "TRAIN", "HPAYMT", "CLMATTCH", "COVAUTH", "COVERAGE", "ELIGDTRM", "ELIGVER", "ENROLLM",
+        "MILDCRG", "REMITADV", "HRESCH", "BIORCH", "CLINTRCH", "CLINTRCHNPC", "CLINTRCHPC",
+        "PRECLINTRCH", "DSRCH", "POARCH", "TRANSRCH", "PATRQT", "FAMRQT", "PWATRNY", "SUPNWK",
+        "PUBHLTH", "DISASTER", "THREAT", "TREAT", "CLINTRL", "COC", "ETREAT", "BTG", "ERTREAT",
+        "POPHLTH", "TREATDS",
+    }
+)  # fmt: skip
+"""The v3-ActReason codes below PurposeOfUse; any other code in `purpose` cannot be read."""
+
+KNOWN_LABELS: Final = frozenset(
+    [Code(ACT_CODE_SYSTEM, label.value) for label in Sensitivity]
+    + [Code(CONFIDENTIALITY_SYSTEM, label) for label in ("U", "L", "M", *(one.value for one in Confidentiality))]
+    + [Code(TAINT_SYSTEM, taint.value) for taint in Taint]
+)
+"""Labels that labelling can put on an item; a consent that names another one cannot be read in full."""
+
+RECIPIENT_ROLES: Final = frozenset({"IRCP", "PRCP", "GRANTEE", "DELEGATEE", "RCT", "ASSIGNEE"})
+"""v3 roles in which a Consent actor is the one who would receive."""
+SENDER_ROLES: Final = frozenset({"CST", "CUST", "PROV", "AUT", "INF", "SRC"})
+"""v3 roles in which a Consent actor is the one who holds or sends."""
+
+_PROVISION_KEYS: Final = frozenset(
+    {
+        "id", "type", "period", "actor", "action", "securityLabel", "purpose", "class", "documentType", "resourceType",
+        "code", "dataPeriod", "data", "provision",
+    }
+)  # fmt: skip
+_MEANINGS: Final = frozenset({"instance", "related", "dependents", "authoredby"})
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """One actor of a provision: whom it names, by every name that could be resolved."""
+
+    references: frozenset[str] = frozenset()
+    identifiers: frozenset[Code] = frozenset()
+    roles: frozenset[Code] = frozenset()
+    about_sender: bool = False
+    resolved: bool = True
+    """False: only references, and nothing tells whom they stand for."""
+    unreadable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """One data reference of a provision."""
+
+    meaning: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A period as written; resolved against the zone of the facts."""
+
+    start: str = ""
+    end: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One provision with the constraints in effect there: its own, and those inherited from its ancestors."""
+
+    path: str
+    type: str
+    """``permit``, ``deny``, or "" where none is stated."""
+    actors: tuple[Actor, ...] | None = None
+    actions: frozenset[str] | None = None
+    labels: frozenset[Code] | None = None
+    purposes: frozenset[str] | None = None
+    classes: frozenset[Code] | None = None
+    codes: frozenset[Code] | None = None
+    data_period: Bounds | None = None
+    data: tuple[Data, ...] | None = None
+    period: Bounds | None = None
+    stated: frozenset[str] = frozenset()
+    """Which kinds this provision states itself; none = an empty provision."""
+    unreadable: tuple[str, ...] = ()
+    """Places that could not be understood, in every profile."""
+    unknown: tuple[str, ...] = ()
+    """Codes outside the known ones: read by `pcf` and `leap-2020`, not by `hub`."""
+    children: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A compiled Consent."""
+
+    id: str
+    status: str
+    release: str
+    """``R4`` or ``R5``."""
+    decision: str
+    """R5 ``decision``, or ""."""
+    policy_rule: str
+    """``permit`` or ``deny`` by OPTIN or OPTOUT; ``?`` for another rule; "" for none."""
+    root: Node | None
+    period: Bounds | None
+    """Bounds every node, whatever a nested provision says."""
+    date: str
+    categories: frozenset[Code]
+    patient: str = ""
+    unreadable: tuple[str, ...] = ()
+
+
+def read_consent(resource: Mapping[str, Any], references: Mapping[str, Any] | None = None) -> Tree:
+    """Compile a Consent; `references` (reference -> resource) resolves actors to identifiers and group members.
+
+    Raises :class:`UnreadableInput` only when `resource` is no Consent at all.
+    """
+    if not isinstance(resource, Mapping) or resource.get("resourceType", "Consent") != "Consent":
+        raise UnreadableInput("consent: not a FHIR Consent")
+    known = dict(references or {})
+    for contained in as_list(resource.get("contained")):
+        if isinstance(contained, Mapping) and isinstance(contained.get("id"), str):
+            known[f"#{contained['id']}"] = contained
+    unreadable: list[str] = []
+    for key in ("modifierExtension", "extension", "implicitRules"):
+        if resource.get(key):
+            unreadable.append(key)
+    decision = _kind(resource.get("decision"), "decision", unreadable)
+    provisions = as_list(resource.get("provision"))
+    reader = _Reader(known, "R5" if "decision" in resource or isinstance(resource.get("provision"), list) else "R4")
+    policy_rule = _policy_rule(resource.get("policyRule"))
+    root, root_period = _root(reader, provisions, decision, policy_rule, unreadable)
+    return Tree(
+        id=str(resource.get("id", "")),
+        status=str(resource.get("status", "")),
+        release=reader.release,
+        decision=decision,
+        policy_rule=policy_rule,
+        root=root,
+        period=root_period or _bounds(resource.get("period"), "period", unreadable),
+        date=_text(resource.get("dateTime")) or _text(resource.get("date")),
+        categories=frozenset(
+            code
+            for concept in (*as_list(resource.get("scope")), *as_list(resource.get("category")))
+            for code in codes_of(concept)
+        ),
+        patient=_reference(resource.get("patient") or resource.get("subject")),
+        unreadable=tuple(unreadable),
+    )
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list as it is, nothing as an empty list, anything else as a list of one."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def codes_of(value: Any) -> tuple[Code, ...]:
+    """The codes of a Coding, a CodeableConcept, a list of either, or an R5 CodeableReference."""
+    found: list[Code] = []
+    for one in as_list(value):
+        if isinstance(one, str):
+            found.append(Code("", one))
+        elif isinstance(one, Mapping):
+            if "coding" in one or "concept" in one:
+                found += codes_of(one.get("coding")) or codes_of(one.get("concept"))
+            elif isinstance(one.get("code"), str):
+                found.append(Code(_text(one.get("system")), one["code"]))
+    return tuple(found)
+
+
+def _root(
+    reader: _Reader, provisions: list[Any], decision: str, policy_rule: str, unreadable: list[str]
+) -> tuple[Node | None, Bounds | None]:
+    """The root node and the period that bounds all: R4 has one root provision, R5 a base and exceptions to it."""
+    if not provisions:
+        return None, None
+    if decision or len(provisions) > 1:
+        if not decision and policy_rule not in ("permit", "deny"):
+            unreadable.append("provision")
+        base = Node(path="", type=decision or policy_rule)
+        children = tuple(reader.node(one, f"provision[{index}]", base) for index, one in enumerate(provisions))
+        return Node(path="", type=base.type, children=children), None
+    root = reader.node(provisions[0], "provision", None)
+    return root, root.period
+
+
+def _policy_rule(value: Any) -> str:
+    if value in (None, {}, []):
+        return ""
+    for code in codes_of(value):
+        if code.code == "OPTIN":
+            return "permit"
+        if code.code == "OPTOUT":
+            return "deny"
+    return "?"
+
+
+def _kind(value: Any, place: str, unreadable: list[str]) -> str:
+    if value is None:
+        return ""
+    if value in ("permit", "deny"):
+        return str(value)
+    unreadable.append(place)
+    return ""
+
+
+def _bounds(value: Any, place: str, unreadable: list[str]) -> Bounds | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping) or not set(value) <= {"start", "end", "id"}:
+        unreadable.append(place)
+        return None
+    return Bounds(_text(value.get("start")), _text(value.get("end")))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _reference(value: Any) -> str:
+    return _text(value.get("reference")) if isinstance(value, Mapping) else _text(value)
+
+
+class _Reader:
+    """Reads provisions of one Consent; holds what its references stand for."""
+
+    def __init__(self, known: Mapping[str, Any], release: str) -> None:
+        self.known = known
+        self.release = release
+
+    def node(self, value: Any, path: str, parent: Node | None) -> Node:
+        """One provision and those below it, with inheritance done."""
+        if not isinstance(value, Mapping):
+            return Node(path=path, type="", unreadable=(path,))
+        bad: list[str] = []
+        odd: list[str] = []
+        bad += [f"{path}.{key}" for key in value if key not in _PROVISION_KEYS]
+        own = self._own(value, path, bad, odd)
+        stated = frozenset(kind for kind, found in own.items() if found is not None)
+        effective = {
+            kind: found if found is not None or parent is None else getattr(parent, kind) for kind, found in own.items()
+        }
+        # What an ancestor could not say clearly is unclear below it too, unless the branch replaces it.
+        inherited = () if parent is None else parent.unreadable
+        node = Node(
+            path=path,
+            type=_kind(value.get("type"), f"{path}.type", bad),
+            stated=stated,
+            unreadable=(*inherited, *bad),
+            unknown=(*(() if parent is None else parent.unknown), *odd),
+            **effective,
+        )
+        children = tuple(
+            self.node(child, f"{path}.provision[{index}]", node)
+            for index, child in enumerate(as_list(value.get("provision")))
+        )
+        return replace(node, children=children)
+
+    def _own(self, value: Mapping[str, Any], path: str, bad: list[str], odd: list[str]) -> dict[str, Any]:
+        """The constraints that this provision states itself; None for a kind that it does not state."""
+
+        def codings(key: str, known: Any) -> frozenset[Code] | None:
+            if key not in value:
+                return None
+            stated = as_list(value[key])
+            if not stated:
+                bad.append(f"{path}.{key}")
+            found = [codes_of(one) for one in stated]
+            if not all(found):
+                bad.append(f"{path}.{key}")
+            flat = frozenset(code for codes in found for code in codes)
+            if known is not None and any(not known(code) for code in flat):
+                odd.append(f"{path}.{key}")
+            return flat
+
+        purposes = codings("purpose", _known_purpose)
+        actions = codings("action", _known_action)
+        classes = [
+            found
+            for found in (
+                codings("class", _known_class),
+                codings("documentType", _known_class),
+                codings("resourceType", _known_class),
+            )
+            if found is not None
+        ]
+        return {
+            "actors": self._actors(value, path, bad),
+            "actions": None if actions is None else frozenset(code.code for code in actions),
+            "labels": codings("securityLabel", lambda code: code in KNOWN_LABELS),
+            "purposes": None if purposes is None else frozenset(code.code for code in purposes),
+            "classes": frozenset().union(*classes) if classes else None,
+            "codes": codings("code", None),
+            "data_period": _bounds(value.get("dataPeriod"), f"{path}.dataPeriod", bad),
+            "data": self._data(value, path, bad),
+            "period": _bounds(value.get("period"), f"{path}.period", bad),
+        }
+
+    def _data(self, value: Mapping[str, Any], path: str, bad: list[str]) -> tuple[Data, ...] | None:
+        if "data" not in value:
+            return None
+        stated = as_list(value["data"])
+        if not stated:
+            bad.append(f"{path}.data")
+        found: list[Data] = []
+        for one in stated:
+            meaning = _text(one.get("meaning")) if isinstance(one, Mapping) else ""
+            reference = _reference(one.get("reference")) if isinstance(one, Mapping) else ""
+            if meaning not in _MEANINGS or not reference:
+                bad.append(f"{path}.data")
+            found.append(Data(meaning, reference))
+        return tuple(found)
+
+    def _actors(self, value: Mapping[str, Any], path: str, bad: list[str]) -> tuple[Actor, ...] | None:
+        if "actor" not in value:
+            return None
+        stated = as_list(value["actor"])
+        if not stated:
+            bad.append(f"{path}.actor")
+        return tuple(self._actor(one, f"{path}.actor", bad) for one in stated)
+
+    def _actor(self, value: Any, path: str, bad: list[str]) -> Actor:
+        if not isinstance(value, Mapping) or not set(value) <= {"id", "role", "reference"}:
+            bad.append(path)
+            return Actor(unreadable=True)
+        roles = frozenset(code for one in as_list(value.get("role")) for code in codes_of(one))
+        names = {role.code for role in roles}
+        about_sender = bool(names & SENDER_ROLES) and not names & RECIPIENT_ROLES
+        functions = RECIPIENT_ROLES | SENDER_ROLES
+        own_roles = frozenset(role for role in roles if role.code not in functions)
+        references: set[str] = set()
+        identifiers: set[Code] = set()
+        for one in as_list(value.get("reference")):
+            self._resolve(one, references, identifiers, 0)
+        if not references and not identifiers and not own_roles:
+            bad.append(path)
+        return Actor(
+            references=frozenset(references),
+            identifiers=frozenset(identifiers),
+            roles=own_roles,
+            about_sender=about_sender,
+            resolved=bool(identifiers) or not references,
+        )
+
+    def _resolve(self, value: Any, references: set[str], identifiers: set[Code], depth: int) -> None:
+        """Collect every name that a Reference stands for, members of groups included."""
+        if isinstance(value, Mapping):
+            identifiers.update(identifiers_of(value.get("identifier")))
+        reference = _reference(value)
+        if not reference or reference in references or depth > 8:
+            return
+        references.add(reference)
+        resource = self.known.get(reference)
+        if not isinstance(resource, Mapping):
+            return
+        identifiers.update(identifiers_of(resource.get("identifier")))
+        if resource.get("resourceType") == "Group":
+            for member in as_list(resource.get("member")):
+                if isinstance(member, Mapping) and member.get("inactive") is not True:
+                    self._resolve(member.get("entity"), references, identifiers, depth + 1)
+
+
+def identifiers_of(value: Any) -> list[Code]:
+    """Business identifiers as (system, value), from an object or a list."""
+    return [
+        Code(_text(one.get("system")), one["value"])
+        for one in as_list(value)
+        if isinstance(one, Mapping) and isinstance(one.get("value"), str)
+    ]
+
+
+def _known_purpose(code: Code) -> bool:
+    return code.code in PURPOSES_OF_USE and code.system in ("", ACT_REASON_SYSTEM, "http://hl7.org/fhir/v3/ActReason")
+
+
+def _known_action(code: Code) -> bool:
+    return code.code in {action.value for action in Action} and (not code.system or code.system in ACTION_SYSTEMS)
+
+
+def _known_class(code: Code) -> bool:
+    if code.system == DATA_CLASS_SYSTEM:
+        return code.code in {data_class.value for data_class in DataClass}
+    return code.system in (RESOURCE_TYPE_SYSTEM, "http://hl7.org/fhir/fhir-types", "http://loinc.org") or (
+        not code.system and code.code[:1].isupper()
+    )

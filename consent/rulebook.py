@@ -1,0 +1,357 @@
+"""Compiles dated policy data into frozen tables. Nothing here decides; it only refuses data that contradicts itself.
+
+A document is one YAML file: ``part`` (matrix, law, projections, labels, texts), ``effective_from``, ``source``,
+``confirmed``, and its tables. Several editions of a part may stand side by side; :meth:`Policy.at` picks for each
+part the latest one in force.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from consent.errors import UnreadablePolicy
+from consent.vocabulary import Action, Basis, DataClass, Event, Purpose, Sector, Sensitivity, Taint, View
+
+PARTS: Final = ("matrix", "law", "projections", "labels", "texts")
+
+NEEDS: Final = frozenset(
+    {
+        "own", "examiner", "exam-owner", "case-owner-or-shelter", "shelter-clinician", "named-officer", "sealed",
+        "named-codes", "transport", "receiver", "employed-there",
+    }
+)  # fmt: skip
+"""Conditions that a cell may put beside its basis; their meaning is in :mod:`consent.law`."""
+
+STEPS: Final = ("absolute-never", "P", "never-flow", "R", "V", "refusal", "D", "T", "own", "C")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One way through a cell: a view, the bases of which one must be proven, and conditions that must all hold."""
+
+    view: View
+    bases: frozenset[Basis]
+    needs: tuple[str, ...] = ()
+    projection: str = ""
+    via_referral: bool = False
+    """The order number of the recipient's own open referral proves an order too."""
+    rule: str = ""
+    """Where it does not come from the matrix: the rule that grants it."""
+    confirmed: bool = False
+    citation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """A flow that is closed; an absolute one even to an order."""
+
+    id: str
+    rule: str
+    classes: frozenset[DataClass] = frozenset()
+    labels: frozenset[str] = frozenset()
+    sectors: frozenset[Sector] = frozenset()
+    to: str = ""
+    """``linked`` or ``family``; "" = by sector."""
+    unless: str = ""
+    """``author`` or ``author-or-receiver``."""
+    citation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Whose consent counts below an age in full years (None: from there on)."""
+
+    rule: str
+    below: int | None
+    needs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """Everything in force at one moment, ready to be read by the engine."""
+
+    version: str
+    matrix: Mapping[tuple[DataClass, Sector], tuple[Grant, ...]]
+    precedence: tuple[str, ...]
+    absolute_never: tuple[Never, ...]
+    never_flow: tuple[Never, ...]
+    clinical: frozenset[DataClass]
+    bands: tuple[Band, ...]
+    unknown_age: Band
+    explicit_bases: frozenset[Basis]
+    inherent: Mapping[str, frozenset[DataClass]]
+    uncertain_withheld: frozenset[DataClass]
+    report_also: Mapping[tuple[DataClass, Sector], tuple[Grant, ...]]
+    vital_also: Mapping[tuple[DataClass, Sector], tuple[Grant, ...]]
+    told_grants: Mapping[tuple[DataClass, Sector], tuple[Grant, ...]]
+    told_events: frozenset[Event]
+    report_events: frozenset[Event]
+    dataless_events: frozenset[Event]
+    break_glass_never: frozenset[DataClass]
+    purposes: frozenset[Purpose]
+    actions: frozenset[Action]
+    numbers: Mapping[str, int]
+    """Every number of the law part by its path: ``report.under``, ``vital.hours``, ``consent.months``, ..."""
+    account: Mapping[str, Any]
+    projections: Mapping[str, tuple[str, ...]]
+    notice: Mapping[str, str]
+    labels: Mapping[str, Any]
+    texts: Mapping[str, Mapping[str, str]]
+    citations: Mapping[str, str]
+    """Rule or cell -> where it comes from."""
+
+    def cell(self, data_class: DataClass, sector: Sector | None) -> tuple[Grant, ...]:
+        """The ways through one cell of the matrix; none for N and for a recipient without a sector."""
+        return self.matrix.get((data_class, sector), ()) if sector else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All editions of the policy, oldest first."""
+
+    version: str
+    editions: tuple[tuple[datetime, Edition], ...] = field(hash=False)
+
+    def at(self, moment: datetime) -> Edition:
+        """The edition in force at `moment` (aware).
+
+        Raises :class:`UnreadablePolicy` when none is in force yet.
+        """
+        for start, edition in reversed(self.editions):
+            if start <= moment:
+                return edition
+        raise UnreadablePolicy("no policy is in force at the time asked about")
+
+
+def read_policy(documents: Mapping[str, Any]) -> Policy:
+    """Compile parsed policy documents (name -> content) into a :class:`Policy`.
+
+    Raises :class:`UnreadablePolicy`, naming file and row, for data that is incomplete or names something unknown.
+    """
+    parts: dict[str, list[tuple[datetime, str, Mapping[str, Any]]]] = {part: [] for part in PARTS}
+    zone = ZoneInfo("Asia/Ho_Chi_Minh")
+    for name in sorted(documents):
+        content = documents[name]
+        if not isinstance(content, Mapping) or content.get("part") not in PARTS:
+            raise UnreadablePolicy(f"{name}: `part` must be one of {', '.join(PARTS)}")
+        for needed in ("effective_from", "source", "confirmed"):
+            if needed not in content:
+                raise UnreadablePolicy(f"{name}: `{needed}` is missing")
+        parts[content["part"]].append((_start(name, content["effective_from"], zone), name, content))
+    for part, found in parts.items():
+        if not found:
+            raise UnreadablePolicy(f"no document says `part: {part}`")
+        found.sort(key=lambda one: (one[0], one[1]))
+    first = max(found[0][0] for found in parts.values())
+    starts = sorted({start for found in parts.values() for start, _, _ in found if start >= first} | {first})
+    editions = tuple((start, _edition(start, _in_force(parts, start))) for start in starts)
+    return Policy(version=editions[-1][1].version, editions=editions)
+
+
+def _start(name: str, value: Any, zone: ZoneInfo) -> datetime:
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value)
+        except ValueError:
+            raise UnreadablePolicy(f"{name}: `effective_from` is not a date") from None
+    if not isinstance(value, date):
+        raise UnreadablePolicy(f"{name}: `effective_from` is not a date")
+    return datetime.combine(value, time(), zone)
+
+
+def _in_force(
+    parts: Mapping[str, list[tuple[datetime, str, Mapping[str, Any]]]], start: datetime
+) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    return {
+        part: [(name, content) for since, name, content in found if since <= start][-1] for part, found in parts.items()
+    }
+
+
+def _edition(start: datetime, documents: Mapping[str, tuple[str, Mapping[str, Any]]]) -> Edition:
+    canonical = json.dumps({part: documents[part][1] for part in PARTS}, sort_keys=True, default=str).encode()
+    version = f"{start.date().isoformat()}.{hashlib.sha256(canonical).hexdigest()[:8]}"
+    law_name, law = documents["law"]
+    projections_name, projection_part = documents["projections"]
+    projections = _projections(projections_name, projection_part)
+    citations: dict[str, str] = {"law": str(law["source"])}
+    matrix = _matrix(*documents["matrix"], projections=projections, citations=citations)
+    texts = documents["texts"][1]
+    for rule, row in texts.get("rules", {}).items():
+        citations[str(rule)] = str(row.get("source", law["source"]))
+    try:
+        return Edition(
+            version=version,
+            matrix=matrix,
+            precedence=_precedence(law_name, law["precedence"]),
+            absolute_never=tuple(_never(law_name, row) for row in law["absolute_never"]),
+            never_flow=tuple(_never(law_name, row) for row in law["never_flow"]),
+            clinical=_classes(law_name, law["clinical"]),
+            bands=tuple(_band(row) for row in law["bands"]),
+            unknown_age=_band(law["unknown_age"]),
+            explicit_bases=frozenset(Basis(basis) for basis in law["sensitive"]["explicit_bases"]),
+            inherent={
+                Sensitivity(label).value: _classes(law_name, classes)
+                for label, classes in law["sensitive"]["inherent"].items()
+            },
+            uncertain_withheld=_classes(law_name, law["uncertain_match"]["withheld"]),
+            report_also=_also(law_name, law["report"]["also"], Basis.REPORT, "R18", projections),
+            vital_also=_also(law_name, law["vital"]["also"], Basis.VITAL, "R20", projections),
+            told_grants=_also(
+                law_name,
+                [{**row, "sectors": law["told"]["sectors"]} for row in law["told"]["grants"]],
+                Basis.REPORT,
+                "R23",
+                projections,
+            ),
+            told_events=frozenset(Event(event) for event in law["told"]["events"]),
+            report_events=frozenset(Event(event) for event in law["report"]["events"]),
+            dataless_events=frozenset(Event(event) for event in law["dataless_events"]),
+            break_glass_never=_classes(law_name, law["break_glass"]["never"]),
+            purposes=frozenset(Purpose(purpose) for purpose in law["bases"]["purposes"]),
+            actions=frozenset(Action(action) for action in law["bases"]["actions"]),
+            numbers=dict(_numbers("", law)),
+            account=_account(law_name, law["account"], projections),
+            projections=projections,
+            notice={str(lang): str(text) for lang, text in law["notice"].items()},
+            labels=documents["labels"][1],
+            texts={str(code): dict(row) for code, row in texts["reasons"].items()},
+            citations=citations,
+        )
+    except KeyError as missing:
+        raise UnreadablePolicy(f"{law_name}: {missing} is missing") from None
+    except ValueError as wrong:
+        raise UnreadablePolicy(f"{law_name}: {wrong}") from None
+
+
+def _classes(name: str, values: Iterable[Any]) -> frozenset[DataClass]:
+    try:
+        return frozenset(DataClass(value) for value in values)
+    except ValueError as wrong:
+        raise UnreadablePolicy(f"{name}: {wrong}") from None
+
+
+def _projections(name: str, content: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for projection, types in content["projections"].items():
+        found[str(projection)] = tuple(f"{kind}.{path}" for kind, paths in types.items() for path in paths)
+    found["@envelope"] = tuple(content["envelope"])
+    found["@extensions"] = tuple(content["extensions"])
+    if any(not paths for paths in found.values()):
+        raise UnreadablePolicy(f"{name}: a projection keeps nothing")
+    return found
+
+
+def _grant(place: str, row: Mapping[str, Any], projections: Mapping[str, Any], citation: str) -> Grant:
+    try:
+        view = View(row["view"])
+        bases = frozenset(Basis(basis) for basis in row["basis"])
+    except (KeyError, ValueError) as wrong:
+        raise UnreadablePolicy(f"{place}: {wrong}") from None
+    needs = tuple(row.get("needs", ()))
+    projection = str(row.get("projection", ""))
+    if not bases or view is View.NONE:
+        raise UnreadablePolicy(f"{place}: a way through needs a view and a basis; N is an empty list")
+    if unknown := set(needs) - NEEDS:
+        raise UnreadablePolicy(f"{place}: unknown condition {sorted(unknown)}")
+    if (view is View.FULL) == bool(projection) or (projection and projection not in projections):
+        raise UnreadablePolicy(f"{place}: summary and flag name a known projection, full names none")
+    return Grant(
+        view=view,
+        bases=bases,
+        needs=needs,
+        projection=projection,
+        via_referral=row.get("via") == "referral",
+        rule=str(row.get("rule", "")),
+        confirmed=bool(row.get("confirmed", False)),
+        citation=citation,
+    )
+
+
+def _matrix(
+    name: str, content: Mapping[str, Any], projections: Mapping[str, Any], citations: dict[str, str]
+) -> dict[tuple[DataClass, Sector], tuple[Grant, ...]]:
+    rows = content["rows"]
+    if set(rows) != {data_class.value for data_class in DataClass}:
+        raise UnreadablePolicy(f"{name}: the matrix needs exactly the {len(DataClass)} data classes")
+    matrix: dict[tuple[DataClass, Sector], tuple[Grant, ...]] = {}
+    for data_class in DataClass:
+        row = rows[data_class.value]
+        citation = str(row.get("source", content["source"]))
+        for sector in Sector:
+            place = f"matrix:{sector.value}/{data_class.value}"
+            if sector.value not in row:
+                raise UnreadablePolicy(f"{name}: {place} is missing")
+            citations[place] = citation
+            matrix[data_class, sector] = tuple(
+                _grant(f"{name}: {place}", one, projections, citation) for one in row[sector.value]
+            )
+    return matrix
+
+
+def _also(
+    name: str, rows: Iterable[Mapping[str, Any]], basis: Basis, rule: str, projections: Mapping[str, Any]
+) -> dict[tuple[DataClass, Sector], tuple[Grant, ...]]:
+    found: dict[tuple[DataClass, Sector], tuple[Grant, ...]] = {}
+    for row in rows:
+        grant = _grant(f"{name}: {rule}", {**row, "basis": [basis.value], "rule": rule}, projections, "")
+        for sector in row["sectors"]:
+            found[DataClass(row["class"]), Sector(sector)] = (grant,)
+    return found
+
+
+def _never(name: str, row: Mapping[str, Any]) -> Never:
+    labels = frozenset(str(label) for label in row.get("labels", ()))
+    known = {label.value for label in Sensitivity} | {taint.value for taint in Taint}
+    if labels - known:
+        raise UnreadablePolicy(f"{name}: {row.get('id')}: unknown label")
+    if row.get("to", "") not in ("", "linked", "family") or row.get("unless", "") not in (
+        "",
+        "author",
+        "author-or-receiver",
+    ):
+        raise UnreadablePolicy(f"{name}: {row.get('id')}: unknown `to` or `unless`")
+    return Never(
+        id=str(row["id"]),
+        rule=str(row["rule"]),
+        classes=_classes(name, row.get("classes", ())),
+        labels=labels,
+        sectors=frozenset(Sector(sector) for sector in row.get("sectors", ())),
+        to=str(row.get("to", "")),
+        unless=str(row.get("unless", "")),
+        citation=str(row.get("source", "")),
+    )
+
+
+def _band(row: Mapping[str, Any]) -> Band:
+    return Band(rule=str(row["rule"]), below=row.get("below"), needs=frozenset(row["needs"]))
+
+
+def _precedence(name: str, steps: Iterable[Any]) -> tuple[str, ...]:
+    order = tuple(str(step) for step in steps)
+    if sorted(order) != sorted(STEPS):
+        raise UnreadablePolicy(f"{name}: `precedence` must order exactly {', '.join(STEPS)}")
+    if order[0] != "absolute-never" or order.index("refusal") < order.index("never-flow"):
+        raise UnreadablePolicy(f"{name}: nevers come first")
+    return order
+
+
+def _account(name: str, row: Mapping[str, Any], projections: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "grant": _grant(f"{name}: account", {**row, "basis": ["own"], "rule": "R41"}, projections, ""),
+        "classes": _classes(name, row["classes"]),
+        "purposes": frozenset(Purpose(purpose) for purpose in row["purposes"]),
+    }
+
+
+def _numbers(path: str, value: Any) -> Iterable[tuple[str, int]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _numbers(f"{path}.{key}" if path else str(key), inner)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield path, value

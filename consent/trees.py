@@ -1,0 +1,276 @@
+"""Judges one item by one compiled Consent: Permit, Deny, NotApplicable or Indeterminate.
+
+Inside a provision kinds are AND, repeats OR, an absent kind is unconstrained. A nested provision is an exception to its
+parent; among siblings a denial wins; nothing matches -> NotApplicable. Whatever cannot be decided is Indeterminate, and
+remembers whether it may have been a denial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Final
+
+from consent.fhir import RESOURCE_TYPE_SYSTEM, Actor, Bounds, Node, Tree
+from consent.model import Code, Item, Party
+from consent.moments import interval, zone_of
+from consent.vocabulary import (
+    ACT_CODE_SYSTEM,
+    CONFIDENTIALITY_SYSTEM,
+    DATA_CLASS_SYSTEM,
+    TAINT_SYSTEM,
+    Confidentiality,
+    Sensitivity,
+    Taint,
+)
+
+LABEL_SYSTEMS: Final = (
+    {label.value: ACT_CODE_SYSTEM for label in Sensitivity}
+    | {label.value: CONFIDENTIALITY_SYSTEM for label in Confidentiality}
+    | {taint.value: TAINT_SYSTEM for taint in Taint}
+)
+"""The code system of each label that an item can carry as a bare code."""
+
+
+class Result(StrEnum):
+    """What one tree, or one node of it, says about an item."""
+
+    PERMIT = "permit"
+    DENY = "deny"
+    NOT_APPLICABLE = "not-applicable"
+    INDETERMINATE = "indeterminate"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A result with the nodes that decided it."""
+
+    result: Result
+    nodes: tuple[Node, ...] = ()
+    explicit: bool = False
+    """A denial that somebody stated, not merely the base rule of an opt-in consent."""
+    may_deny: bool = False
+    """Indeterminate, and one way to settle it is a denial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The context in which items are judged; one purpose at a time ("" = the request states none)."""
+
+    recipient: Party
+    sender: Party
+    purpose: str
+    action: str
+    at: datetime
+    zone: str
+    classes: frozenset[Code] = frozenset()
+    base_default: str = "deny"
+    strict_codes: bool = True
+    """Codes outside the known ones make a node Indeterminate (`hub`)."""
+    permit_over_forbid: bool = False
+    """Among siblings that match by label, a permit wins (`pcf`)."""
+
+
+_NA: Final = Answer(Result.NOT_APPLICABLE)
+
+
+def judge_tree(tree: Tree, ask: Ask, item: Item) -> Answer:
+    """What `tree` says about `item`; a tree that cannot be read in full never permits."""
+    if tree.unreadable or tree.policy_rule == "?":
+        return Answer(Result.INDETERMINATE, may_deny=True)
+    bounded = within(tree.period, ask.at, ask.zone)
+    if bounded is False:
+        return _NA
+    base = tree.decision or (tree.root.type if tree.root else "") or tree.policy_rule or ask.base_default
+    root = tree.root or Node(path="", type=base)
+    answer = _judge(root, base, tree.release, ask, item)
+    if answer.result is Result.DENY and answer.nodes == (root,):
+        answer = Answer(Result.DENY, answer.nodes, explicit=bool(root.stated - {"period"}))
+    if answer.result is Result.NOT_APPLICABLE:
+        return answer
+    if bounded is None or (answer.result is Result.PERMIT and not readable(root, ask.strict_codes)):
+        return Answer(Result.INDETERMINATE, answer.nodes, may_deny=answer.result is not Result.PERMIT)
+    return answer
+
+
+def readable(node: Node, strict_codes: bool = True) -> bool:
+    """Whether every provision of the branch was understood."""
+    return (
+        not node.unreadable
+        and not (strict_codes and node.unknown)
+        and all(readable(child, strict_codes) for child in node.children)
+    )
+
+
+def _judge(node: Node, kind: str, release: str, ask: Ask, item: Item) -> Answer:
+    """One node, `kind` being its type as the profile reads it; children refine it."""
+    found: list[Answer] = []
+    for child in node.children:
+        child_kind = child.type
+        if not child_kind and release == "R5" and kind:
+            child_kind = "deny" if kind == "permit" else "permit"
+        answer = _judge(child, child_kind, release, ask, item)
+        if answer.result is not Result.NOT_APPLICABLE:
+            found.append(answer)
+    own = _own(node, kind, ask, item)
+    return _refine(own, found, ask) if found else own
+
+
+def _own(node: Node, kind: str, ask: Ask, item: Item) -> Answer:
+    matched = matches(node, ask, item)
+    if matched is False:
+        return _NA
+    empty_permit = kind == "permit" and not node.stated and node.path.count("provision") > 1
+    if matched is None or not kind or empty_permit:
+        return Answer(Result.INDETERMINATE, (node,), may_deny=kind != "permit")
+    if kind == "permit":
+        return Answer(Result.PERMIT, (node,))
+    return Answer(Result.DENY, (node,), explicit=True)
+
+
+def _refine(own: Answer, found: list[Answer], ask: Ask) -> Answer:
+    """What the matching children leave of their parent's own answer."""
+    denied = [answer for answer in found if answer.result is Result.DENY]
+    permitted = [answer for answer in found if answer.result is Result.PERMIT]
+    unsure = [answer for answer in found if answer.result is Result.INDETERMINATE]
+    if ask.permit_over_forbid and any(node.labels for answer in permitted for node in answer.nodes):
+        denied = []
+    if denied:
+        return Answer(
+            Result.DENY,
+            tuple(node for answer in denied for node in answer.nodes),
+            explicit=any(answer.explicit for answer in denied),
+        )
+    may_deny = any(answer.may_deny for answer in unsure)
+    nodes = tuple(node for answer in (*permitted, *unsure) for node in answer.nodes)
+    if permitted:
+        if may_deny:
+            return Answer(Result.INDETERMINATE, nodes, may_deny=True)
+        return Answer(Result.PERMIT, tuple(node for answer in permitted for node in answer.nodes))
+    if own.result is Result.PERMIT and not may_deny:
+        return own
+    if own.result is Result.DENY and all(answer.may_deny for answer in unsure):
+        return own
+    return Answer(Result.INDETERMINATE, nodes, may_deny=may_deny or own.result is Result.DENY or own.may_deny)
+
+
+# --- one provision against one item -------------------------------------------------------------------------
+
+
+def matches(node: Node, ask: Ask, item: Item) -> bool | None:
+    """Whether the constraints in effect at `node` cover the item: no, yes, or undecidable (None)."""
+    unsure = bool(node.unreadable) or (ask.strict_codes and bool(node.unknown))
+    for answer in _kinds(node, ask, item):
+        if answer is False:
+            return False
+        unsure = unsure or answer is None
+    return None if unsure else True
+
+
+def _kinds(node: Node, ask: Ask, item: Item) -> Iterable[bool | None]:
+    if node.actors is not None:
+        yield any_of(actor_matches(actor, ask) for actor in node.actors)
+    if node.purposes is not None:
+        yield (ask.purpose in node.purposes or "PurposeOfUse" in node.purposes) if ask.purpose else None
+    if node.actions is not None:
+        yield ask.action in node.actions if ask.action else None
+    if node.period is not None:
+        yield within(node.period, ask.at, ask.zone)
+    if node.labels is not None:
+        yield _any_label(node.labels, item, node.type)
+    if node.classes is not None:
+        yield _class_matches(node.classes, ask, item)
+    if node.codes is not None:
+        yield not node.codes.isdisjoint(item.codes)
+    if node.data_period is not None:
+        yield _dated(node.data_period, item.at, ask.zone)
+    if node.data is not None:
+        yield any_of(_data_matches(data.meaning, data.reference, item) for data in node.data)
+
+
+def any_of(answers: Iterable[bool | None]) -> bool | None:
+    """True if one is; else undecidable if one is; else False."""
+    unsure = False
+    for answer in answers:
+        if answer:
+            return True
+        unsure = unsure or answer is None
+    return None if unsure else False
+
+
+def actor_matches(actor: Actor, ask: Ask) -> bool | None:
+    """Whether the actor of a provision is the party asked about, by identifier, reference, group, tree and role."""
+    if actor.unreadable:
+        return None
+    party = ask.sender if actor.about_sender else ask.recipient
+    if actor.roles and not actor.references and not actor.identifiers:
+        return not actor.roles.isdisjoint(party.roles)
+    named = (
+        not actor.identifiers.isdisjoint(party.identifiers)
+        or not actor.references.isdisjoint(party.references)
+        or not actor.references.isdisjoint(party.parents)
+        or not actor.references.isdisjoint(party.groups)
+    )
+    if not named:
+        # A party that knows its own references settles that another reference is another party.
+        return False if actor.resolved or party.references else None
+    return not actor.roles or not actor.roles.isdisjoint(party.roles)
+
+
+def within(bounds: Bounds | None, at: datetime, zone: str) -> bool | None:
+    """Whether `at` lies in the period: FHIR ends are inclusive to their precision; None if a bound is no time."""
+    if bounds is None:
+        return True
+    start = interval(bounds.start, zone) if bounds.start else None
+    end = interval(bounds.end, zone) if bounds.end else None
+    if (bounds.start and start is None) or (bounds.end and end is None):
+        return None
+    return (start is None or start[0] <= at) and (end is None or at < end[1])
+
+
+def _dated(bounds: Bounds, moment: datetime | date | None, zone: str) -> bool | None:
+    if moment is None:
+        return None
+    if isinstance(moment, datetime):
+        return within(bounds, moment, zone)
+    first = datetime.combine(moment, time(), zone_of(zone))
+    start, end = within(bounds, first, zone), within(bounds, first + timedelta(days=1, microseconds=-1), zone)
+    if start is None or end is None:
+        return None
+    return start if start == end else None
+
+
+def _any_label(labels: frozenset[Code], item: Item, kind: str) -> bool | None:
+    unsure = False
+    for label in item.labels:
+        if Code(LABEL_SYSTEMS.get(label, ""), label) in labels:
+            return True
+        # A label without its system is good enough to forbid, not to permit.
+        if Code("", label) in labels:
+            if kind == "deny":
+                return True
+            unsure = True
+    return None if unsure else False
+
+
+def _class_matches(classes: frozenset[Code], ask: Ask, item: Item) -> bool | None:
+    if item.data_class is not None and Code(DATA_CLASS_SYSTEM, item.data_class.value) in classes:
+        return True
+    for code in classes:
+        if code.code == item.type and code.system in (RESOURCE_TYPE_SYSTEM, "http://hl7.org/fhir/fhir-types", ""):
+            return True
+    return not classes.isdisjoint(item.codes) or not classes.isdisjoint(ask.classes)
+
+
+def _data_matches(meaning: str, reference: str, item: Item) -> bool | None:
+    if meaning == "authoredby":
+        return item.author == reference if item.author else None
+    if item.place == reference or item.place.startswith(f"{reference}#") or item.place.endswith(f"/{reference}"):
+        return True
+    if meaning == "instance":
+        return False
+    if reference in item.refs or item.episode == reference:
+        return True
+    return False if meaning == "related" and item.refs else None

@@ -1,0 +1,189 @@
+"""What leaves is built from what is permitted, is valid R4, and holds nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import consent
+from consent.model import Decision, Disclosure, Facts
+from consent.vocabulary import DATA_CLASS_SYSTEM, INLINE_LABEL_URL, NO_REDISCLOSURE, DataClass, Event, Sector, View
+from tests.consent.world import AT, LOINC, agency, ask, child, line, order, policy, treating
+
+CANARY = "HIV-secret-canary"
+
+
+def entry(place: str, data_class: DataClass | None, /, **resource: Any) -> dict[str, Any]:
+    security = [{"system": DATA_CLASS_SYSTEM, "code": data_class.value}] if data_class else []
+    return {"fullUrl": f"urn:uuid:{place}", "resource": {"meta": {"security": security, "versionId": "7"}, **resource}}
+
+
+def coded(code: str, display: str = "") -> dict[str, Any]:
+    coding = {"system": LOINC, "code": code} | ({"display": display} if display else {})
+    return {"coding": [coding]}
+
+
+def exam() -> dict[str, Any]:
+    """An exam record with a child, injuries, an HIV test, notes, an attachment and a report over all of it."""
+    subject = {"reference": "urn:uuid:patient", "display": CANARY}
+    observation = {"resourceType": "Observation", "status": "final", "subject": subject}
+    return {
+        "resourceType": "Bundle",
+        "type": "message",
+        "id": CANARY,
+        "identifier": {"value": CANARY},
+        "total": 5,
+        "entry": [
+            {
+                "fullUrl": "urn:uuid:header",
+                "resource": {
+                    "resourceType": "MessageHeader",
+                    "eventCoding": {"system": "urn:e", "code": "result", "display": CANARY},
+                    "source": {"endpoint": "urn:hospital", "software": CANARY},
+                    "extension": [{"url": "urn:claim", "valueString": CANARY}],
+                    "focus": [{"reference": "urn:uuid:report"}, {"reference": "urn:uuid:hiv"}],
+                },
+            },
+            entry("patient", DataClass.DEMOGRAPHICS, resourceType="Patient", name=[{"text": "Bé Thử-Nghiệm"}]),
+            entry(
+                "injury",
+                DataClass.MEDICAL_EXAM,
+                **observation,
+                code=coded("injury") | {"text": CANARY},
+                valueQuantity={"value": 3, "unit": "cm"},
+                note=[{"text": CANARY}],
+                text={"status": "generated", "div": f"<div>{CANARY}</div>"},
+                contained=[{"resourceType": "Patient", "id": "p", "name": [{"text": CANARY}]}],
+                extension=[{"url": "urn:x", "valueString": CANARY}],
+                derivedFrom=[{"reference": "urn:uuid:hiv"}],
+            ),
+            entry("hiv", DataClass.MEDICAL_EXAM, **observation, code=coded("75622-1", CANARY), valueString=CANARY),
+            entry(
+                "report",
+                DataClass.MEDICAL_EXAM,
+                resourceType="DiagnosticReport",
+                status="final",
+                code=coded("panel"),
+                subject=subject,
+                result=[{"reference": "urn:uuid:injury"}, {"reference": "urn:uuid:hiv", "display": CANARY}],
+                conclusion=CANARY,
+                presentedForm=[{"contentType": "text/plain", "title": CANARY}],
+            ),
+            entry("nothing", None, **observation, code=coded(CANARY)),
+        ],
+    }
+
+
+def decided(bundle: dict[str, Any], recipient: Sector, facts: Facts) -> tuple[dict[str, Any], Decision]:
+    labelled = consent.label(bundle, policy())
+    disclosure: Disclosure = ask(agency(recipient), *consent.items_of(labelled), event=Event.RESULT)
+    return labelled, consent.decide(disclosure, facts, policy(), AT)
+
+
+def released(bundle: dict[str, Any], recipient: Sector, facts: Facts) -> dict[str, Any]:
+    labelled, decision = decided(bundle, recipient, facts)
+    return consent.release(labelled, decision)
+
+
+def names(bundle: dict[str, Any]) -> list[str]:
+    return [one["fullUrl"].removeprefix("urn:uuid:") for one in bundle["entry"]]
+
+
+def to_police() -> Facts:
+    lines = (line(DataClass.MEDICAL_EXAM), line(DataClass.DEMOGRAPHICS))
+    return child(orders=(order(*lines),))
+
+
+def test_only_what_the_order_names_leaves() -> None:
+    """Police receive the child and the injury; the HIV result, notes, attachments and references to them stay."""
+    # The injury is derived from the HIV result here, so it inherits the label and stays too.
+    bundle = exam()
+    del bundle["entry"][2]["resource"]["derivedFrom"]
+    out = released(bundle, Sector.POLICE, to_police())
+    assert names(out) == ["header", "patient", "injury", "report"]
+    assert CANARY not in json.dumps(out)
+    assert out["entry"][3]["resource"]["result"] == [{"reference": "urn:uuid:injury"}]
+    assert out["entry"][0]["resource"]["focus"] == [{"reference": "urn:uuid:report"}]
+
+
+def test_what_is_derived_inherits_the_label() -> None:
+    """An observation derived from an HIV result goes no further than the HIV result."""
+    assert "injury" not in names(released(exam(), Sector.POLICE, to_police()))
+
+
+def test_the_treating_hospital_keeps_free_text_but_no_internal_label() -> None:
+    """The treating team sees notes and attachments; data classes, inline labels and versions stay inside."""
+    out = released(exam(), Sector.HEALTH, child(treating=(treating(),)))
+    text = json.dumps(out)
+    assert names(out) == ["header", "patient", "injury", "hiv", "report"]
+    assert "data-class" not in text
+    assert INLINE_LABEL_URL not in text
+    assert "versionId" not in text
+    assert out["entry"][4]["resource"]["conclusion"] == CANARY
+
+
+def test_everything_that_leaves_says_do_not_pass_it_on() -> None:
+    """The bundle and each resource carry confidentiality and NORDSCLCD, and the header the constant notice."""
+    out = released(exam(), Sector.HEALTH, child(treating=(treating(),)))
+    for meta in (out["meta"], *(one["resource"]["meta"] for one in out["entry"])):
+        assert NO_REDISCLOSURE in {one["code"] for one in meta["security"]}
+    notice = out["entry"][0]["resource"]["extension"][0]["extension"]
+    assert {one["url"] for one in notice} >= {"vi", "en", "purpose"}
+
+
+def test_releasing_twice_changes_nothing() -> None:
+    """Release is idempotent for every recipient."""
+    for recipient, facts in ((Sector.HEALTH, child(treating=(treating(),))), (Sector.POLICE, to_police())):
+        labelled, decision = decided(exam(), recipient, facts)
+        once = consent.release(labelled, decision)
+        assert consent.release(once, decision) == once
+
+
+def test_a_denial_leaves_the_envelope_alone() -> None:
+    """When nothing may leave, release builds no entry but the header."""
+    out = released(exam(), Sector.HOTLINE, child())
+    assert names(out) == ["header"]
+
+
+def test_a_required_reference_to_the_withheld_child_is_masked() -> None:
+    """A referral may leave without the child's identity and still be valid: its subject says that it is masked."""
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [
+            entry("patient", DataClass.DEMOGRAPHICS, resourceType="Patient"),
+            entry(
+                "request",
+                DataClass.SUPPORT_NEED,
+                resourceType="ServiceRequest",
+                status="active",
+                intent="order",
+                subject={"reference": "urn:uuid:patient", "display": CANARY},
+            ),
+        ],
+    }
+    labelled = consent.label(bundle, policy())
+    from tests.consent.world import plan
+
+    facts = child(plans=(plan("education", data_classes=frozenset({DataClass.SUPPORT_NEED})),))
+    decision = consent.decide(ask(Sector.EDUCATION, *consent.items_of(labelled)), facts, policy(), AT)
+    assert [verdict.view for verdict in decision.verdicts] == [View.NONE, View.FULL]
+    subject = consent.release(labelled, decision)["entry"][0]["resource"]["subject"]
+    assert subject["extension"][0]["valueCode"] == "masked"
+
+
+def test_released_bundles_are_valid_r4() -> None:
+    """fhir.resources accepts what leaves, for each recipient."""
+    from fhir.resources.R4B.bundle import Bundle
+
+    for recipient, facts in ((Sector.HEALTH, child(treating=(treating(),))), (Sector.POLICE, to_police())):
+        Bundle.model_validate(released(exam(), recipient, facts))
+
+
+def test_rekeying_leaves_no_old_name() -> None:
+    """Every internal name is replaced by one keyed for the recipient, and references still resolve."""
+    out = consent.rekey(released(exam(), Sector.HEALTH, child(treating=(treating(),))), b"k" * 32)
+    text = json.dumps(out)
+    assert "urn:uuid:patient" not in text
+    known = {one["fullUrl"] for one in out["entry"]}
+    assert {one["reference"] for one in out["entry"][4]["resource"]["result"]} <= known
