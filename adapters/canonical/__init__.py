@@ -1,0 +1,1 @@
+"""The data beside the canonical page: links, code systems, concept maps, the referral crosswalk."""
