@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, insert, select, update
 
 from hub.errors import Fenced, NotFound
 from hub.states import NEXT, AttemptState, DeliveryState, Lane, may_follow
@@ -171,9 +171,7 @@ def claim(
 
     `skip` names agencies that are to be left alone now (busy, or served by a pull inbox); `only` one delivery id.
     """
-    heads = select(delivery.c.id).where(_due(at), _is_head()).order_by(delivery.c.lane.desc(), delivery.c.due_at)
-    if skip:
-        heads = heads.where(delivery.c.agency.not_in(list(skip)))
+    heads = _heads(at, skip)
     if only is not None:
         heads = heads.where(delivery.c.id == only)
     found = unit.scalars(heads.limit(1).with_for_update(of=delivery, skip_locked=True)).first()
@@ -189,10 +187,7 @@ def claim(
 
 def due(unit: Unit, at: datetime, limit: int = 1000, *, skip: Collection[str] = ()) -> list[str]:
     """Ids of deliveries that could be claimed now, the most urgent first, at most `limit`; not those of `skip`."""
-    heads = select(delivery.c.id).where(_due(at), _is_head())
-    if skip:
-        heads = heads.where(delivery.c.agency.not_in(list(skip)))
-    return list(unit.scalars(heads.order_by(delivery.c.lane.desc(), delivery.c.due_at).limit(limit)))
+    return list(unit.scalars(_heads(at, skip).limit(limit)))
 
 
 def waiting(unit: Unit) -> int:
@@ -340,6 +335,14 @@ def counts(unit: Unit) -> dict[DeliveryState, int]:
 def is_head(unit: Unit, delivery_id: str) -> bool:
     """Whether nothing open stands before it in its stream."""
     return unit.scalar(select(delivery.c.id).where(delivery.c.id == delivery_id, _is_head())) is not None
+
+
+def _heads(at: datetime, skip: Collection[str]) -> Select[tuple[str]]:
+    """What could be claimed now, the most urgent first; whom it really goes to (R40) is who may be skipped."""
+    heads = select(delivery.c.id).where(_due(at), _is_head())
+    if skip:
+        heads = heads.where(func.coalesce(delivery.c.addressee, delivery.c.agency).not_in(list(skip)))
+    return heads.order_by(delivery.c.lane.desc(), delivery.c.due_at)
 
 
 def _due(at: datetime) -> ColumnElement[bool]:
