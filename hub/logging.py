@@ -1,8 +1,8 @@
 """Logs: one JSON line an event, made of an allow-list of fields. What is not on the list does not get into a log.
 
 An event is a fixed word (``mllp-fault``), never a sentence with values in it. Of an exception only its class and the
-places in our code are kept, because messages of libraries repeat what they were given. The same holds for what libraries
-log themselves.
+places in the code are kept, because messages of libraries repeat what they were given. The same holds for what
+libraries log themselves.
 """
 
 from __future__ import annotations

@@ -60,9 +60,11 @@ class Webhook(_Entry):
 
     type: Literal["webhook"]
     url: str = Field(pattern=r"^https?://[^\s@#]+$")
-    """The exact address; redirects are never followed. ``http`` only with `private`."""
+    """The exact address; redirects are never followed. ``http`` only on loopback."""
+    addresses: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that the name may resolve to; empty = any public address, or loopback if the URL says so."""
     private: bool = False
-    """Whether a private, loopback or link-local address is meant."""
+    """Whether private ranges are meant."""
     secret_version: int = Field(default=1, ge=1)
     """Raised to change the signing secret (``hub agency secret``)."""
 
@@ -75,8 +77,6 @@ class MllpOut(_Entry):
     port: int = Field(ge=1, le=65535)
     plaintext: bool = False
     """No TLS; on loopback not needed to say."""
-    server_name: str = ""
-    """Name in its certificate, if not `host`."""
     ca: str = ""
     """PEM of who signs its certificate; empty = HUB_MLLP_TLS_CA."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Table, func, select
 
 from hub.storage.store import Unit
-from hub.storage.tables import delivery, message, refusal
+from hub.storage.tables import delivery, message, refusal, vault_key
 
 MESSAGE: tuple[str, ...] = ("id", "agency", "transport", "type", "event", "pack", "state", "received_at")
 DELIVERY: tuple[str, ...] = (
@@ -46,6 +46,20 @@ def oldest_waiting(unit: Unit) -> datetime | None:
     """When the delivery that has waited longest was due; None when nothing waits."""
     waiting = select(func.min(delivery.c.due_at)).where(delivery.c.state == "pending")
     found: datetime | None = unit.scalar(waiting)
+    return found
+
+
+def some_key(unit: Unit) -> str | None:
+    """Id of any vault key that was not destroyed: to try the root key on."""
+    found: str | None = unit.scalar(select(vault_key.c.id).where(vault_key.c.wrapped.is_not(None)).limit(1))
+    return found
+
+
+def database_time(unit: Unit) -> datetime | None:
+    """The database server's clock; None where it is this machine's (SQLite)."""
+    if unit.dialect.name == "sqlite":
+        return None
+    found: datetime | None = unit.scalar(select(func.now()))
     return found
 
 

@@ -1,0 +1,102 @@
+"""What commands have in common: input, the parts of this machine's hub, and who acts.
+
+Whoever may run these commands can open the database and holds the root key; ``--as`` says which administrator it is,
+and that administrator's roles are enforced as they are over HTTP. Without ``--as`` only an operator's work can be done,
+and the ledger says `local`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from hub.errors import Fault, Forbidden, Invalid
+
+if TYPE_CHECKING:
+    from hub.parts import Parts
+    from hub.security.tokens import Caller
+
+LOCAL: Final = "local"
+
+As = Annotated[str, typer.Option("--as", envvar="HUB_AS", help="The administrator who acts.", metavar="ADMIN")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Input = Annotated[str, typer.Argument(help="A file, or - for standard input.", metavar="FILE|-")]
+
+
+@contextmanager
+def at_desk(admin: str, what: str = "") -> Iterator[tuple[Parts, Caller]]:
+    """The parts, and the administrator who acts, checked for `what` (:data:`hub.security.roles.MAY`)."""
+    from hub import wiring
+    from hub.security import roles
+    from hub.settings import read_settings
+
+    _quiet()
+    with wiring.opened(read_settings()) as parts:
+        caller = _caller(parts, admin)
+        if what:
+            roles.require(caller, what)
+        yield parts, caller
+
+
+def read_input(name: str) -> bytes:
+    """The bytes of a file, or of standard input for ``-``. Raises :class:`hub.errors.Invalid`."""
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise Invalid(f"The file cannot be read: {error.strerror}.") from None
+
+
+def read_json(name: str) -> Any:
+    """JSON from a file or standard input: decimals as written, no name twice. Raises :class:`hub.errors.Invalid`."""
+    try:
+        return json.loads(read_input(name).decode("utf-8-sig"), parse_float=Decimal, object_pairs_hook=_object)
+    except (ValueError, RecursionError) as error:
+        where = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "file"
+        why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else "not JSON, or a name stands twice"
+        raise Invalid("The input is not JSON.", faults=(Fault(where, "syntax", why),)) from None
+
+
+def read_object(name: str) -> dict[str, Any]:
+    """A JSON object from a file or standard input. Raises :class:`hub.errors.Invalid`."""
+    found = read_json(name)
+    if not isinstance(found, dict):
+        raise Invalid("The input must be a JSON object.")
+    return found
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
+
+
+def _caller(parts: Parts, admin: str) -> Caller:
+    from hub.security.tokens import Caller, Role
+    from hub.storage import administrators
+
+    if not admin:
+        return Caller("admin", LOCAL, frozenset({Role.OPERATOR.value}))
+    with parts.store.read() as unit:
+        found = administrators.get(unit, admin)
+    if found is None or found.disabled_at is not None:
+        raise Forbidden("There is no such administrator in force.")
+    return Caller("admin", found.id, frozenset(found.roles))
+
+
+def _quiet() -> None:
+    """Logs of a command go to standard error only when something is wrong."""
+    import logging
+
+    from hub.logging import configure
+
+    configure(level=logging.WARNING)

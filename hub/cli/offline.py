@@ -1,0 +1,97 @@
+"""Commands that need no running hub, no database and no key: translate, decide, validate."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hub.cli.desk import Input, read_input, read_json
+from hub.cli.output import print_json, to_json
+
+if TYPE_CHECKING:
+    from adapters.pack import Context, Loss, Pack, Reading
+
+Packs = Annotated[list[Path] | None, typer.Option("--packs", help="Folder of packs beside the built-in ones.")]
+
+
+def translate(
+    file: Input,
+    source: Annotated[str, typer.Option("--from", help="Pack that reads, e.g. health/hl7v2.", metavar="PACK")],
+    target: Annotated[str, typer.Option("--to", help="Pack that writes; without it the bundle.", metavar="PACK")] = "",
+    packs: Packs = None,
+) -> None:
+    """Translate a message offline: the bundle (or the other pack's message) on stdout, deviations and loss on stderr.
+
+    A message about several children gives a JSON list of bundles, or one written message after the other.
+    """
+    from adapters.library import load_packs
+    from adapters.pack import Context
+    from hub.clock import SystemClock
+    from hub.settings import read_settings
+
+    known = load_packs(*read_settings().pack_folders, *(packs or ()))
+    reader = _pack(known, source, "--from")
+    writer = _pack(known, target, "--to") if target else None
+    at = SystemClock().now()
+    reading = reader.read(read_input(file), Context(at=at))
+    _tell(reading)
+    if writer is not None:
+        _write(writer, reading, Context(at=at))
+        return
+    bundles = [strand.bundle for strand in reading.strands]
+    print_json(bundles[0] if len(bundles) == 1 else bundles)
+
+
+def validate(file: Input) -> None:
+    """Check a FHIR R4 resource (or a list of them, as `translate` prints); prints an OperationOutcome."""
+    from adapters.r4.validate import has_errors, to_operation_outcome
+    from adapters.r4.validate import validate as check
+
+    found = read_json(file)
+    issues = tuple(issue for one in (found if isinstance(found, list) else [found]) for issue in check(one))
+    print_json(to_operation_outcome(issues))
+    if has_errors(issues):
+        raise typer.Exit(2)
+
+
+def decide(file: Input) -> None:
+    """Ask the consent engine: prints the decision. Exit 0 whatever it is, 2 when the input cannot be read."""
+    from consent import decide_input, policy_documents, read_policy
+
+    print_json(decide_input(read_json(file), read_policy(policy_documents())))
+
+
+def _pack(known: dict[str, Pack], name: str, option: str) -> Pack:
+    if name not in known:
+        raise typer.BadParameter(f"{option}: there is no pack {name}; known are {', '.join(sorted(known))}")
+    return known[name]
+
+
+def _write(writer: Pack, reading: Reading, context: Context) -> None:
+    from dataclasses import replace
+    from hashlib import sha256
+
+    for number, strand in enumerate(reading.strands):
+        digest = sha256(to_json(strand.bundle, indent=False).encode()).hexdigest()[:20]
+        header = {"message-id": digest.upper(), "sender": "HUB", "sender-facility": "HUB", "processing": "P"}
+        written = writer.write(strand.bundle, replace(context, header=header))
+        _tell_loss(written.loss)
+        if number:
+            sys.stdout.buffer.write(b"\n")
+        sys.stdout.buffer.write(written.raw)
+    sys.stdout.buffer.flush()
+
+
+def _tell(reading: Reading) -> None:
+    for deviation in reading.deviations:
+        typer.echo(f"deviation  {deviation.place}: {deviation.why}", err=True)
+    _tell_loss(reading.loss)
+
+
+def _tell_loss(loss: Iterable[Loss]) -> None:
+    for one in loss:
+        typer.echo(f"loss  {one.place}: {one.kind.value}: {one.why}", err=True)
