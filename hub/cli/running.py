@@ -69,15 +69,27 @@ def demo(
     admin_key: Annotated[
         Path | None, typer.Option(help="Private key of an administrator of that hub.", metavar="FILE")
     ] = None,
+    mllp: Annotated[
+        str, typer.Option(help="Its MLLP door; default: the same host, port 2575.", metavar="HOST:PORT")
+    ] = "",
 ) -> None:
     """Tell the whole story over real sockets, with synthetic data; exits 0 only if everything held."""
-    from hub import demo as story
+    from hub.demo.run import run
     from hub.settings import read_settings
 
     if bool(against) != (admin_key is not None):
         raise typer.BadParameter("--against URL and --admin-key FILE go together")
-    language = lang or read_settings().lang
-    raise typer.Exit(story.run(lang=language, fast=fast, as_json=as_json, against=against, admin_key=admin_key))
+    settings = read_settings()
+    ended = run(
+        lang or settings.lang,
+        fast=fast,
+        as_json=as_json,
+        against=against,
+        admin_key=admin_key,
+        mllp=mllp,
+        folder=settings.data_dir / "demo",
+    )
+    raise typer.Exit(ended)
 
 
 def doctor(as_json: Json = False) -> None:
