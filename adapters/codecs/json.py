@@ -1,0 +1,172 @@
+"""JSON: decimals as they stand, no duplicate names, no NaN; places as JSON pointers.
+
+The items of a list are repeats of its place. The items of a top-level list, and of a list in a list, are named ``""``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, Final
+
+from adapters.codecs.common import MAX_DEPTH, MAX_NODES, Parsed, clean, guard_size
+from adapters.errors import Malformed, TooLarge
+from adapters.pack import Deviation
+from adapters.tree import Branch, Node, State
+
+_LONGEST_NUMBER: Final = 64
+_LARGEST_EXPONENT: Final = 300
+_EXPONENT: Final = re.compile(r"[eE]([+-]?\d+)$")
+
+
+class _Fault(ValueError):
+    """Something that JSON allows and we do not."""
+
+
+def parse(raw: bytes) -> Parsed:
+    """The document as a tree.
+
+    Raises :class:`Malformed` for what is not JSON, repeats a name or says NaN, :class:`TooLarge` past the limits.
+    """
+    guard_size(raw)
+    deviations: list[Deviation] = []
+    if raw.startswith(b"\xef\xbb\xbf"):
+        deviations.append(Deviation("", "a byte order mark"))
+        raw = raw[3:]
+    try:
+        data = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_float=_number,
+            parse_int=_number,
+            parse_constant=_constant,
+        )
+    except UnicodeDecodeError:
+        raise Malformed("", "charset", "JSON is UTF-8, and this is not") from None
+    except json.JSONDecodeError as error:
+        raise Malformed(f"line {error.lineno} column {error.colno}", "syntax", "this is not JSON") from None
+    except _Fault as fault:
+        raise Malformed("", "syntax", str(fault)) from None
+    except RecursionError:
+        raise TooLarge("", "depth", f"nested deeper than {MAX_DEPTH}") from None
+    if not isinstance(data, dict | list):
+        raise Malformed("", "syntax", "a message is an object or a list")
+    reading = _Reading()
+    root = Branch("")
+    reading.fill(root, data, "", 1)
+    return Parsed(root, tuple(deviations))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Fault("a name stands twice in one object")
+    if "" in found or "." in found:
+        raise _Fault("a name may not be empty")
+    return found
+
+
+def _number(text: str) -> Decimal:
+    exponent = _EXPONENT.search(text)
+    if len(text) > _LONGEST_NUMBER or (exponent and abs(int(exponent[1])) > _LARGEST_EXPONENT):
+        raise _Fault("a number is too long")
+    return Decimal(text)
+
+
+def _constant(text: str) -> Any:
+    raise _Fault("NaN and Infinity are no numbers")
+
+
+class _Reading:
+    """One document being turned into a tree."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def fill(self, node: Branch, value: Any, place: str, depth: int) -> None:
+        """Put a value at a node."""
+        self._count += 1
+        if depth > MAX_DEPTH:
+            raise TooLarge(place, "depth", f"nested deeper than {MAX_DEPTH}")
+        if self._count > MAX_NODES:
+            raise TooLarge(place, "count", f"more than {MAX_NODES} places")
+        node.place = place
+        if isinstance(value, dict):
+            if not value:
+                node.state = State.EMPTY
+            for name, item in value.items():
+                self._member(node, clean(name, place), item, f"{place}/{_escaped(name)}", depth + 1)
+        elif isinstance(value, list):
+            self._items(node, "", value, place, depth + 1)
+        elif value is None:
+            node.state = State.NULL
+        elif value == "":
+            node.state = State.EMPTY
+        else:
+            node.value = clean(value, place) if isinstance(value, str) else value
+
+    def _member(self, node: Branch, name: str, value: Any, place: str, depth: int) -> None:
+        if isinstance(value, list):
+            self._items(node, name, value, place, depth)
+        else:
+            self.fill(node.add(name), value, place, depth)
+
+    def _items(self, node: Branch, name: str, items: list[Any], place: str, depth: int) -> None:
+        if not items:
+            node.nodes.append(Branch(name, place, None, State.EMPTY, repeats=True))
+        for index, item in enumerate(items):
+            child = Branch(name, repeats=True)
+            node.nodes.append(child)
+            self.fill(child, item, f"{place}/{index}", depth)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def dump(tree: Node) -> bytes:
+    """The document as UTF-8 with the members in order."""
+    return ("".join(_encode(tree)) + "\n").encode("utf-8")
+
+
+def _encode(node: Node) -> Iterable[str]:
+    children = list(node.children())
+    if not children:
+        yield _scalar(node)
+    elif all(child.name == "" for child in children):
+        yield from _list(children)
+    else:
+        members: dict[str, list[Node]] = {}
+        for child in children:
+            members.setdefault(child.name, []).append(child)
+        mark = "{"
+        for name, nodes in members.items():
+            yield f"{mark}{json.dumps(name, ensure_ascii=False)}:"
+            yield from _list(nodes) if len(nodes) > 1 or getattr(nodes[0], "repeats", False) else _encode(nodes[0])
+            mark = ","
+        yield "}"
+
+
+def _list(nodes: list[Node]) -> Iterable[str]:
+    if len(nodes) == 1 and nodes[0].state is State.EMPTY and not list(nodes[0].children()):
+        yield "[]"
+        return
+    mark = "["
+    for node in nodes:
+        yield mark
+        yield from _encode(node)
+        mark = ","
+    yield "]"
+
+
+def _scalar(node: Node) -> str:
+    value = node.value
+    if node.state is State.NULL:
+        return "null"
+    if value is None:
+        return '""'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)

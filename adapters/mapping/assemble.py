@@ -1,0 +1,261 @@
+"""The end of a reading: identities, links and references of what was made, and the message Bundle around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from adapters.mapping import identity, paths
+from adapters.mapping.dates import fhir_moment
+from adapters.mapping.paths import Json, Step
+from adapters.mapping.reader import Making, repeated
+from adapters.mapping.walk import Made, Walk, label_codings
+from adapters.pack import Bundle, Context, Deviation, Head
+from consent.vocabulary import CLAIM_URL, EVENT_SYSTEM, HUB_BASE
+
+MESSAGE_ID_SYSTEM = f"{HUB_BASE}/NamingSystem/message-id"
+MESSAGE_KEY_URL = f"{HUB_BASE}/StructureDefinition/message-key"
+
+
+class Assembly:
+    """One strand's resources on the way to a Bundle."""
+
+    def __init__(self, walk: Walk, context: Context, head: Head, raw: bytes, strand: int) -> None:
+        self.walk = walk
+        self.context = context
+        self.head = head
+        self.strand = strand
+        self.salt = (context.salt or sha256(raw).digest()).hex()
+        self.used: dict[str, Made] = {}
+
+    def bundle(self, pack: tuple[str, str]) -> Bundle:
+        """The canonical message Bundle."""
+        for made in self.walk.made:
+            self._identify(made)
+        kept = self._without_repeats()
+        header = self._header(pack)
+        for made in kept:
+            self._link(made, header)
+        for made in kept:
+            self._refer(made)
+        entries = [{"fullUrl": header.pop("_url"), "resource": header}]
+        entries += [{"fullUrl": made.full_url, "resource": self._finish(made)} for made in kept]
+        bundle: Json = {"resourceType": "Bundle", "type": "message", "timestamp": self._timestamp(), "entry": entries}
+        if message_id := self.head.fields.get("message-id"):
+            bundle["identifier"] = {"system": MESSAGE_ID_SYSTEM, "value": message_id}
+        return bundle
+
+    def _timestamp(self) -> str:
+        return self.head.fields.get("at") or fhir_moment(self.context.at)
+
+    def _identify(self, made: Made) -> str:
+        if made.full_url:
+            return made.full_url
+        making: Making = made.row
+        for key in making.row.key:
+            parts = self._key(made, key)
+            if parts is not None:
+                made.keyed = True
+                made.full_url = identity.full_url(self.context.id_key, made.type, *parts)
+                return made.full_url
+        ordinal = f"{self.strand}.{made.number}"
+        made.full_url = identity.full_url(self.context.id_key, made.type, self.context.agency, self.salt, ordinal)
+        return made.full_url
+
+    def _key(self, made: Made, key: str | Mapping[str, Any]) -> tuple[str, ...] | None:
+        if isinstance(key, str):
+            return identity.key_parts(made.resource, paths.parse(key, made.type), self.context.agency)
+        owner = self._role(made, key["of"])
+        if owner is None:
+            return None
+        self._identify(owner)
+        if not owner.keyed:
+            return None
+        if "by" not in key:
+            siblings = [
+                other for other in self.walk.made if other.row is made.row and self._role(other, key["of"]) is owner
+            ]
+            return ("of", owner.full_url, str(siblings.index(made)))
+        values = identity.values_at(made.resource, [paths.parse(path, made.type) for path in key["by"]])
+        return ("of", owner.full_url, *values) if any(values) else None
+
+    def _without_repeats(self) -> list[Made]:
+        """A key that stands twice: merged where the row says so, else both kept and the second told apart."""
+        kept: list[Made] = []
+        for made in self.walk.made:
+            first = self.used.setdefault(made.full_url, made)
+            if first is made:
+                kept.append(made)
+            elif made.row.row.same == "merge":
+                _merge(first.resource, made.resource)
+                made.resource = first.resource
+            else:
+                self.walk.deviations.append(repeated(made.place))
+                ordinal = 2
+                while (url := identity.full_url(self.context.id_key, made.full_url, str(ordinal))) in self.used:
+                    ordinal += 1
+                made.full_url = url
+                self.used[url] = made
+                kept.append(made)
+        return kept
+
+    def _holder(self, made: Made, header: Json) -> Json | None:
+        """The resource that holds the link to what was made."""
+        making: Making = made.row
+        if making.link_type == "MessageHeader":
+            return header
+        above = made.above
+        while above is not None:
+            if above.type == making.link_type:
+                return above.resource
+            above = above.above
+        before = [other for other in self.walk.made if other.type == making.link_type and other is not made]
+        return before[-1].resource if before else None
+
+    def _link(self, made: Made, header: Json) -> None:
+        making: Making = made.row
+        if not making.link:
+            return
+        if making.own_link:
+            target = self._target(made)
+            if target is not None:
+                _refer_to(made.resource, making.link, target.full_url)
+            return
+        holder = self._holder(made, header)
+        if holder is not None:
+            _refer_to(holder, making.link, made.full_url)
+
+    def _target(self, made: Made) -> Made | None:
+        """What a link that the made resource holds leads to: the nearest enclosing target, else the last one made."""
+        making: Making = made.row
+        above = made.above
+        while above is not None:
+            if above.type in making.targets:
+                return above
+            above = above.above
+        found = [other for other in self.walk.made if other.type in making.targets and other is not made]
+        before = [other for other in found if other.number < made.number]
+        return before[-1] if before else (found[0] if found else None)
+
+    def _role(self, made: Made, role: str) -> Made | None:
+        """The nearest resource of a role: above, else the nearest made before, else after."""
+        above = made.above
+        while above is not None:
+            if above.row.row.role == role:
+                return above
+            above = above.above
+        found = [other for other in self.walk.made if other.row.row.role == role and other is not made]
+        kin = [other for other in found if other.above is made.above]
+        choices = kin or [other for other in found if _within(other, made)] or found
+        before = [other for other in choices if other.number < made.number]
+        return before[-1] if before else (choices[0] if choices else None)
+
+    def _refer(self, made: Made) -> None:
+        making: Making = made.row
+        for steps, role in making.refs:
+            target = self._role(made, role)
+            if target is not None:
+                _refer_to(made.resource, steps, target.full_url)
+
+    def _finish(self, made: Made) -> Json:
+        """The resource with its id, labels and tag."""
+        meta: Json = {"security": [dict(c) for c in label_codings(made.row.data_class, made.row.row.labels)]}
+        if not made.keyed:
+            meta["tag"] = [dict(identity.NEVER_MATCHES)]
+        body = {key: value for key, value in made.resource.items() if key not in ("resourceType", "meta")}
+        return {"resourceType": made.type, "id": made.full_url.removeprefix("urn:uuid:"), "meta": meta, **body}
+
+    def _header(self, pack: tuple[str, str]) -> Json:
+        fields, context = self.head.fields, self.context
+        key = self.head.key or self.salt
+        url = identity.full_url(context.id_key, "MessageHeader", context.agency, key, str(self.strand))
+        header: Json = {"_url": url, "resourceType": "MessageHeader", "id": url.removeprefix("urn:uuid:")}
+        header["meta"] = {"source": f"{HUB_BASE}/pack/{pack[0]}#{pack[1]}"}
+        claims = [claim_extension(claim, context.agency) for claim in self.walk.claims]
+        if claims:
+            header["extension"] = claims
+        if self.head.event is not None:
+            header["eventCoding"] = {"system": EVENT_SYSTEM, "code": self.head.event.value}
+        receiver = _named(fields.get("recipient-facility"))
+        if fields.get("recipient") or receiver:
+            destination: Json = {"endpoint": f"{HUB_BASE}/Endpoint/{fields.get('recipient-id') or 'hub'}"}
+            if fields.get("recipient"):
+                destination = {"name": fields["recipient"], **destination}
+            header["destination"] = [{**destination, "receiver": receiver} if receiver else destination]
+        if sender := _named(fields.get("sender-facility")):
+            header["sender"] = sender
+        source: Json = {"endpoint": f"{HUB_BASE}/Endpoint/{context.agency or 'unknown'}"}
+        header["source"] = {"name": fields["sender"], **source} if fields.get("sender") else source
+        if answers := (fields.get("replaces") or fields.get("answers")):
+            header["response"] = _response(answers)
+        return header
+
+
+def _named(name: str | None) -> Json | None:
+    """A logical reference to an organization known by name."""
+    return {"type": "Organization", "display": name} if name else None
+
+
+def _response(key: str) -> Json:
+    """The message that this one answers or takes back; R4 wants an id, so another key stands beside its digest."""
+    if len(key) <= 64 and all(char.isascii() and (char.isalnum() or char in "-.") for char in key):
+        return {"identifier": key, "code": "ok"}
+    beside = {"extension": [{"url": MESSAGE_KEY_URL, "valueString": key}]}
+    return {"identifier": sha256(key.encode()).hexdigest(), "_identifier": beside, "code": "ok"}
+
+
+def claim_extension(claim: Json, agency: str) -> Json:
+    """A claim as it stands in the MessageHeader, with its claimant when it names nobody."""
+    parts = [{"url": "kind", "valueCode": claim["kind"]}, *claim["parts"]]
+    if agency and not any(part["url"] == "by" for part in parts):
+        parts.append({"url": "claimant", "valueString": agency})
+    return {"url": CLAIM_URL, "extension": parts}
+
+
+def _within(other: Made, made: Made) -> bool:
+    """Whether `other` is made under something that `made` is under too."""
+    aboves: set[int] = set()
+    above = made.above
+    while above is not None:
+        aboves.add(id(above))
+        above = above.above
+    above = other.above
+    while above is not None:
+        if id(above) in aboves:
+            return True
+        above = above.above
+    return False
+
+
+def _refer_to(holder: Json, steps: Iterable[Step], url: str) -> None:
+    """A reference at the end of the steps; in a list of backbone elements, in an item of its own."""
+    way = list(steps)
+    element = holder
+    for step in way[:-1]:
+        if step.is_list:
+            item: Json = {}
+            element.setdefault(step.name, []).append(item)
+            element = item
+        else:
+            element = element.setdefault(step.name, {})
+    last = way[-1]
+    reference = {"reference": url}
+    if not last.is_list:
+        element.setdefault(last.name, reference)
+    elif reference not in element.setdefault(last.name, []):
+        element[last.name].append(reference)
+
+
+def _merge(first: Json, second: Json) -> None:
+    """What the second says beside the first; where both say something, the first holds."""
+    for key, value in second.items():
+        if key not in first:
+            first[key] = value
+        elif isinstance(value, list) and isinstance(first[key], list):
+            first[key].extend(item for item in value if item not in first[key])
+
+
+def deviations(found: Iterable[Deviation]) -> tuple[Deviation, ...]:
+    """Each deviation once, in order."""
+    return tuple(dict.fromkeys(found))

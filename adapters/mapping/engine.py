@@ -1,0 +1,295 @@
+"""The pack that rows make: reads a message into strands, writes a bundle as a message. One class for every agency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.codecs import er7
+from adapters.codecs.common import Parsed
+from adapters.errors import BrokenPack, Malformed, Unsupported, Unwritable
+from adapters.mapping import dates, places
+from adapters.mapping.assemble import Assembly, deviations
+from adapters.mapping.codes import CodeMap
+from adapters.mapping.env import Env, Material
+from adapters.mapping.places import Cursor
+from adapters.mapping.reader import compile_rows
+from adapters.mapping.residual import Leaves, Losses, leaves_of, without
+from adapters.mapping.rows import Row
+from adapters.mapping.schemas import Schema
+from adapters.mapping.script import Script, compile_script
+from adapters.mapping.structure import Grammar, Group, fold
+from adapters.mapping.walk import Frame, Reader, Walk
+from adapters.pack import Bundle, Context, Deviation, Head, Reading, Strand, Writing
+from adapters.tree import Node, State
+from consent.vocabulary import Event
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLeaf:
+    """One header leaf: its name, where it stands, and its date formats."""
+
+    name: str
+    place: str
+    date: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message type of a manifest."""
+
+    type: str
+    when: Mapping[str, tuple[str, ...]]
+    root: str
+    event: Event | None
+    event_at: str
+    event_codes: CodeMap | None
+    where: Mapping[str, Any]
+    direction: str
+    put: Mapping[str, str]
+    grammar: Grammar | None
+    order: Mapping[str, tuple[str, ...]]
+    strand: str
+    rows: tuple[Row, ...]
+    shapes: Mapping[str, tuple[Row, ...]]
+    schema: Schema | None
+    validate: str
+    answer: str
+    loss: int | None
+    map: str
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How bytes become a tree and back, for one pack."""
+
+    name: str
+    parse: Callable[[bytes], Parsed]
+    dump: Callable[[Node], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """A sender's own names, and how it is recognised."""
+
+    when: Mapping[str, tuple[str, ...]]
+    messages: tuple[Message, ...]
+
+
+@dataclass(eq=False)
+class RowPack:
+    """A pack of rows; implements :class:`adapters.pack.Pack`."""
+
+    id: str
+    version: str
+    hash: str
+    media_types: tuple[str, ...]
+    titles: Mapping[str, str]
+    codec: Codec
+    versions: tuple[str, ...]
+    key: tuple[str, ...]
+    leaves: tuple[HeadLeaf, ...]
+    dialects: Mapping[str, Dialect]
+    """The sender's own ones by name; "" is the plain format."""
+    codes: Mapping[str, CodeMap]
+    _readers: dict[tuple[str, str], Reader] = field(default_factory=dict)
+    _scripts: dict[tuple[str, str], Script] = field(default_factory=dict)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The message types of the plain format."""
+        return self.dialects[""].messages
+
+    def writes(self, event: Event) -> bool:
+        """Whether a message of this event can be said."""
+        return any(message.event is event and message.direction != "in" for message in self.messages)
+
+    def head(self, raw: bytes, context: Context) -> Head:
+        """Read the header only."""
+        parsed = self.codec.parse(raw)
+        return self._head(parsed, context)[0]
+
+    def read(self, raw: bytes, context: Context) -> Reading:
+        """Read a whole message into one strand for each child."""
+        parsed = self.codec.parse(raw)
+        head, message, head_nodes = self._head(parsed, context)
+        if message.schema is not None and message.validate in ("in", "both"):
+            message.schema.check_inbound(parsed.tree, raw)
+        tree: Node = parsed.tree
+        if message.grammar is not None and isinstance(tree, er7.Message):
+            tree = fold(tree, message.grammar)
+        reader = self._reader(message, head.dialect)
+        strands, found, losses = [], [*parsed.deviations, *self._version(head)], Losses(head_nodes)
+        for number, view in enumerate(self._strands(tree, message)):
+            walk = Walk(zone=context.zone, agency=context.agency)
+            reader(Frame(view, None, {}, {}, None, walk))
+            assembly = Assembly(walk, context, head, raw, number)
+            bundle = assembly.bundle((self.id, self.version))
+            found += walk.deviations
+            losses.add(view, walk)
+            strands.append(Strand(bundle, Leaves(view)))
+        return Reading(head, tuple(strands), deviations(found), losses)
+
+    def write(self, bundle: Bundle, context: Context) -> Writing:
+        """Say a bundle in this format; what is said validates against the agreed schema."""
+        dialect = context.dialect if context.dialect in self.dialects else ""
+        event = event_of(bundle)
+        candidates = [m for m in self.dialects[dialect].messages if m.event is event and m.direction != "in"]
+        script = next(
+            (s for m in candidates if (s := self._script(m, dialect)).fits(bundle)),
+            None,
+        )
+        if script is None:
+            raise Unwritable("MessageHeader.eventCoding", "event", "this format has no message for this event")
+        return script.write(bundle, context)
+
+    def _version(self, head: Head) -> Iterator[Deviation]:
+        if self.versions and head.version and head.version not in self.versions:
+            yield Deviation("", "a version that is not agreed; read all the same")
+
+    def _head(self, parsed: Parsed, context: Context) -> tuple[Head, Message, list[Node]]:
+        tree = parsed.tree
+        dialect = context.dialect if context.dialect in self.dialects else self._dialect(tree)
+        nodes: list[Node] = []
+        message = next((m for m in self.dialects[dialect].messages if self._is(m, tree, nodes)), None)
+        fields: dict[str, str] = {}
+        for leaf in self.leaves:
+            said = self._leaf(tree, leaf.place, nodes)
+            if said and leaf.date:
+                moment = dates.parse(said, leaf.date)
+                said = (dates.to_fhir(moment, "instant", context.zone) if moment else None) or ""
+            if said:
+                fields[leaf.name] = said
+        if message is None or message.direction == "out":
+            raise Unsupported(self._type_place(), "unsupported", f"{self._type_said(tree)} is not spoken here")
+        key = "|".join(self._leaf(tree, place, nodes) for place in self.key)
+        head = Head(
+            type=message.type,
+            key=key if key.strip("|") else "",
+            event=self._event(message, tree, nodes),
+            version=fields.get("version", ""),
+            charset=parsed.charset,
+            dialect=dialect,
+            accept_ack=fields.get("accept-ack", ""),
+            application_ack=fields.get("application-ack", ""),
+            answers=fields.get("answers") or fields.get("replaces", ""),
+            fields=fields,
+        )
+        return head, message, nodes
+
+    def _event(self, message: Message, tree: Node, nodes: list[Node]) -> Event | None:
+        if message.event is not None or message.event_codes is None:
+            return message.event
+        said = self._leaf(tree, message.event_at, nodes)
+        code = message.event_codes.reads.get(said)
+        if code is None:
+            raise Unsupported(message.event_at, "unknown-event", "this event is not among the agreed ones")
+        return Event(code.code)
+
+    def _dialect(self, tree: Node) -> str:
+        for name, dialect in self.dialects.items():
+            if (
+                name
+                and dialect.when
+                and all(self._said(tree, place) in values for place, values in dialect.when.items())
+            ):
+                return name
+        return ""
+
+    def _said(self, tree: Node, place: str) -> str:
+        return self._leaf(tree, place, [])
+
+    def _leaf(self, tree: Node, place: str, nodes: list[Node]) -> str:
+        """The text at a header place, and its node among `nodes`; "" when there is none."""
+        steps = places.parse(place, (Cursor(self.codec.name),)).steps
+        for found in places.walk(tree, steps)[:1]:
+            value, holder = places.leaf(found)
+            if value is not None:
+                nodes.append(holder)
+                return ("true" if value else "false") if isinstance(value, bool) else str(value)
+        return ""
+
+    def _is(self, message: Message, tree: Node, nodes: list[Node]) -> bool:
+        if message.root and tree.name != message.root:
+            return False
+        found: list[Node] = []
+        for place, values in message.when.items():
+            said = self._leaf(tree, place, found)
+            if values == ("$present",):
+                steps = places.parse(place, (Cursor(self.codec.name),)).steps
+                if not places.walk(tree, steps):
+                    return False
+            elif (values == ("$absent",)) is not (not said) if values == ("$absent",) else said not in values:
+                return False
+        nodes += found
+        return True
+
+    def _type_place(self) -> str:
+        return "MSH[1]-9" if self.codec.name == "er7" else ""
+
+    def _type_said(self, tree: Node) -> str:
+        """The type as far as the header shows it: a short token only, never free text."""
+        if self.codec.name == "er7":
+            said = "^".join(part for part in (self._said(tree, f"MSH-9.{number}") for number in "12") if part)
+        else:
+            said = tree.name.rpartition("}")[2]
+        plain = said.isascii() and len(said) <= 60 and all(char.isalnum() or char in "^_:-." for char in said)
+        return said if said and plain else "this message type"
+
+    def _env(self, message: Message) -> Env:
+        material = Material(self.id, self.codec.name, message.shapes, self.codes)
+        return Env(material, (Cursor(self.codec.name, message.grammar),))
+
+    def _reader(self, message: Message, dialect: str) -> Reader:
+        reader = self._readers.get((message.type, dialect))
+        if reader is None:
+            reader = self._readers[(message.type, dialect)] = compile_rows(message.rows, self._env(message))
+        return reader
+
+    def _script(self, message: Message, dialect: str) -> Script:
+        script = self._scripts.get((message.type, dialect))
+        if script is None:
+            script = compile_script(self, message, self._env(message), dialect)
+            self._scripts[(message.type, dialect)] = script
+        return script
+
+    def compile(self) -> None:
+        """Compile every message type both ways, so that a broken row shows at load."""
+        for name, dialect in self.dialects.items():
+            for message in dialect.messages:
+                if message.direction != "out":
+                    self._reader(message, name)
+                if message.direction != "in":
+                    self._script(message, name)
+
+    def _strands(self, tree: Node, message: Message) -> Iterable[Node]:
+        """The tree as each child's part sees it: without the other children's."""
+        if not message.strand:
+            return (tree,)
+        place = places.parse(message.strand, (Cursor(self.codec.name, message.grammar),))
+        found = places.walk(tree, place.steps)
+        if len(found) < 2:
+            return (tree,)
+        return tuple(without(tree, [other for other in found if other is not one]) for one in found)
+
+
+def event_of(bundle: Bundle) -> Event:
+    """The event that a bundle's MessageHeader states."""
+    header = next((entry.get("resource", {}) for entry in bundle.get("entry", ())), {})
+    coding = header.get("eventCoding") or {}
+    try:
+        return Event(coding.get("code", ""))
+    except ValueError:
+        raise Unwritable("MessageHeader.eventCoding", "event", "the bundle states no known event") from None
+
+
+def broken_first(messages: Sequence[Message]) -> None:
+    """Refuse two messages of one name."""
+    names = [message.type for message in messages]
+    for name in names:
+        if names.count(name) > 1:
+            raise BrokenPack(f"manifest.yaml: message {name} stands twice")
+
+
+__all__ = ["Codec", "Dialect", "Group", "HeadLeaf", "Malformed", "Message", "RowPack", "State", "event_of", "leaves_of"]

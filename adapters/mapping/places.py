@@ -1,0 +1,142 @@
+"""Source places: ``PID-5.1``, ``nc:Person/nc:PersonName``, ``child/names``; parsed once, then walked along the tree.
+
+In ER7 a segment is named alone: the structure says through which groups it is reached.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.codecs.er7 import Part
+from adapters.errors import BrokenPack
+from adapters.mapping.structure import Grammar, Item
+from adapters.tree import Branch, Node, State
+
+_ER7 = re.compile(r"(?:([A-Z][A-Z0-9]{2})?-(\d+))?((?:\.\d+){0,2})")
+_FIELD = re.compile(r"(\.\d+){1,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """What a place is relative to, known while compiling."""
+
+    codec: str
+    structure: Grammar | None = None
+    item: Item | None = None
+    """ER7: the group or segment that the cursor stands on; None for the message and inside fields."""
+    inside: bool = False
+    """ER7: the cursor is a field or a part of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Steps from a cursor, after going up so many cursors."""
+
+    text: str
+    up: int
+    steps: tuple[str, ...]
+    cursor: Cursor
+    """The cursor that a block at this place has."""
+
+
+def parse(text: str, cursors: tuple[Cursor, ...]) -> Place:
+    """The place, against the cursors of the enclosing blocks (the nearest last)."""
+    up, rest = 0, text
+    while rest.startswith("../"):
+        up, rest = up + 1, rest[3:]
+    if up >= len(cursors):
+        raise BrokenPack(f"place {text}: there is no cursor so far up")
+    cursor = cursors[-1 - up]
+    if rest == ".":
+        return Place(text, up, (), cursor)
+    if cursor.codec == "er7":
+        steps, cursor = _er7(rest, cursor, text)
+        return Place(text, up, steps, cursor)
+    return Place(text, up, tuple(_name(step) for step in rest.split("/")), cursor)
+
+
+def _name(step: str) -> str:
+    return "" if step == "*" else step.replace("~1", "/").replace("~0", "~")
+
+
+def _er7(rest: str, cursor: Cursor, text: str) -> tuple[tuple[str, ...], Cursor]:
+    if cursor.inside or (rest.startswith(".") and cursor.item is None):
+        if not _FIELD.fullmatch(rest):
+            raise BrokenPack(f"place {text}: inside a field, parts are .1 or .1.2")
+        return tuple(rest[1:].split(".")), Cursor("er7", cursor.structure, None, True)
+    *groups, last = rest.split("/")
+    steps: list[str] = []
+    for group in groups:
+        way, cursor = _descend(group, cursor, text)
+        steps += way
+    match = _ER7.fullmatch(last)
+    if match is None or not match[2]:
+        way, cursor = _descend(last, cursor, text)
+        return (*steps, *way), cursor
+    segment, number, parts = match.groups()
+    if segment and not (cursor.item is not None and not cursor.item.items and cursor.item.name == segment):
+        way, cursor = _descend(segment, cursor, text)
+        steps += way
+    return (*steps, number, *parts[1:].split(".")) if parts else (*steps, number), Cursor(
+        "er7", cursor.structure, None, True
+    )
+
+
+def _descend(name: str, cursor: Cursor, text: str) -> tuple[list[str], Cursor]:
+    """The way to a group or segment: through the only groups that hold it."""
+    if cursor.structure is None:
+        return [name], Cursor("er7", None, Item(name))
+    items = cursor.item.items if cursor.item else cursor.structure.items
+    for depth in range(8):
+        ways = list(_ways(name, items, depth))
+        if len(ways) == 1:
+            way, item = ways[0]
+            return way, Cursor("er7", cursor.structure, item)
+        if ways and len({id(item) for _, item in ways}) > 1:
+            raise BrokenPack(f"place {text}: {name} stands in several groups; name the group")
+    raise BrokenPack(f"place {text}: the structure has no {name} here")
+
+
+def _ways(name: str, items: tuple[Item, ...], depth: int) -> Iterator[tuple[list[str], Item]]:
+    seen: set[str] = set()
+    for item in items:
+        if depth == 0 and item.name == name and item.name not in seen:
+            seen.add(item.name)
+            yield [name], item
+        elif depth and item.items:
+            for way, found in _ways(name, item.items, depth - 1):
+                yield [item.name, *way], found
+
+
+def walk(node: Node, steps: tuple[str, ...]) -> list[Node]:
+    """Every node that the steps reach and that says something (a value, parts, or "delete")."""
+    found: list[Any] = [node]
+    for step in steps:
+        found = [child for parent in found for child in parent.all(step)]
+    return [child for child in found if child.state is not State.EMPTY]
+
+
+def leaf(node: Node) -> tuple[Any, Node]:
+    """The value that a node stands for and the node that holds it: its own, its first part's, its text's."""
+    value = node.value
+    if value is not None:
+        return value, node
+    while True:
+        inner = next(iter(node.all("1")), None) if isinstance(node, Part) else next(iter(node.all(".")), None)
+        if inner is None or inner is node:
+            return None, node
+        node = inner
+        if node.value is not None:
+            return node.value, node
+
+
+def make(branch: Branch, steps: tuple[str, ...], new: bool) -> Branch:
+    """The node at the steps, made where missing; `new` makes the last one anew (a further repeat)."""
+    for position, step in enumerate(steps):
+        last = position == len(steps) - 1
+        found = None if new and last else next(branch.all(step), None)
+        branch = found if found is not None else branch.add(step)
+    return branch

@@ -1,0 +1,602 @@
+"""Rows compiled for reading: closures from a source frame to canonical elements, made once for each message type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from adapters.errors import Malformed, Unmappable
+from adapters.mapping import paths, places
+from adapters.mapping.env import Env, canonical_links, link_steps
+from adapters.mapping.paths import ABSENT, PRESENT, Path, Step
+from adapters.mapping.places import Place
+from adapters.mapping.rows import Row
+from adapters.mapping.values import Kept, Transform, compile_value
+from adapters.mapping.walk import Frame, Made, Reader, extend, label_extensions
+from adapters.pack import Deviation, LossKind
+from adapters.r4 import table
+from adapters.tree import Node, State
+
+Check = Callable[[Frame, Node], bool]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Making:
+    """What a `make` says beside its rows; used when a walk is finished, and by the writer."""
+
+    row: Row
+    type: str
+    link_type: str = ""
+    link: tuple[Step, ...] = ()
+    own_link: bool = False
+    """The made resource holds the link (``RelatedPerson.patient`` inside Patient)."""
+    targets: frozenset[str] = frozenset()
+    find: tuple[str, ...] = ()
+    refs: tuple[tuple[tuple[Step, ...], str], ...] = ()
+    data_class: str = ""
+
+
+def making(row: Row, env: Env) -> Making:
+    """Check a `make` against R4 and the closed list of links."""
+    if table.kind(row.make) != "resource":
+        raise row.fail(f"R4 has no resource {row.make}")
+    known = canonical_links()
+    if row.role and row.role not in known.roles:
+        raise row.fail(f"no role is called {row.role}")
+    refs = []
+    for element, role in row.ref.items():
+        if role not in known.roles:
+            raise row.fail(f"no role is called {role}")
+        refs.append((paths.parse(element, row.make).steps, role))
+    data_class = env.class_of(row)
+    if row.find:
+        start, *elements = row.find.split(".")
+        if start not in known.starts:
+            raise row.fail(f"no start is called {start}")
+        return Making(row, row.make, find=(start, *elements), refs=tuple(refs), data_class=data_class)
+    if not row.link:
+        raise row.fail("make needs link or find")
+    if row.link not in known.links:
+        raise row.fail(f"{row.link} is not in the list of links")
+    holder, steps = link_steps(row.link)
+    targets = known.links[row.link]
+    own = holder == row.make and (row.make not in targets or env.resource in targets - {row.make})
+    if not own and row.make not in known.links[row.link]:
+        raise row.fail(f"{row.link} does not lead to {row.make}")
+    return Making(row, row.make, holder, steps, own, targets, (), tuple(refs), data_class)
+
+
+def compile_rows(rows: Sequence[Row], env: Env) -> Reader:
+    """All rows of a list; those with `each` on one place share its repeats, the first that matches takes each."""
+    readers: list[Reader] = []
+    grouped: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.reads and row.each and not row.join:
+            grouped.setdefault(row.each, []).append(row)
+    for row in rows:
+        if not row.reads:
+            continue
+        if row.each and not row.join:
+            group = grouped.pop(row.each, None)
+            if group is not None:
+                readers.append(_each(group, env))
+        else:
+            readers.append(_compile(row, env))
+    return _sequence(readers)
+
+
+def _sequence(readers: list[Reader]) -> Reader:
+    if len(readers) == 1:
+        return readers[0]
+
+    def read(frame: Frame) -> bool:
+        put = False
+        for reader in readers:
+            if reader(frame):
+                put = True
+        return put
+
+    return read
+
+
+def _compile(row: Row, env: Env) -> Reader:
+    if row.choose:
+        return _choose(row, env)
+    if row.claim:
+        return _claim(row, env)
+    if row.parts:
+        return _parts(row, env)
+    if row.join:
+        return _join(row, env)
+    if not row.is_block and not row.place:
+        return _constant(row, env)
+    if not row.is_block and not row.to:
+        return _format_constant(row, env)
+    if not row.place:
+        place, take = None, _taker(row, env, None)
+        match = _matcher(row, env, None)
+
+        def read_here(frame: Frame) -> bool:
+            return match(frame, frame.node) and take(frame, frame.node)
+
+        return read_here
+    place = env.place(row.place, row)
+    return _at(row, env, place)
+
+
+def _at(row: Row, env: Env, place: Place) -> Reader:
+    take, match, walk_to = _taker(row, env, place), _matcher(row, env, place), walker(place)
+    missing = _missing(row, env)
+    strict = env.strict
+
+    def read(frame: Frame) -> bool:
+        nodes = walk_to(frame)
+        taken = None
+        for node in nodes:
+            if match(frame, node):
+                if taken is not None and strict:
+                    raise Unmappable(node.place, "repeated", "one value is expected here, and there are several")
+                taken = taken or node
+        if taken is not None and take(frame, taken):
+            return True
+        return missing(frame)
+
+    return read
+
+
+def _each(group: list[Row], env: Env) -> Reader:
+    place = env.place(group[0].each, group[0])
+    takers = [(_matcher(row, env, place), _taker(row, env, place)) for row in group]
+    walk_to, missing = walker(place), [_missing(row, env) for row in group]
+
+    def read(frame: Frame) -> bool:
+        put = False
+        for node in walk_to(frame):
+            for match, take in takers:
+                if match(frame, node):
+                    put = take(frame, node) or put
+                    break
+        if not put:
+            for fill in missing:
+                put = fill(frame) or put
+        return put
+
+    return read
+
+
+def walker(place: Place) -> Callable[[Frame], list[Node]]:
+    """From a frame to the nodes at a place."""
+    steps, up = place.steps, place.up
+    walk = places.walk
+    if not steps:
+
+        def stay(frame: Frame) -> list[Node]:
+            for _ in range(up):
+                assert frame.up is not None
+                frame = frame.up
+            return [frame.node] if frame.node.state is not State.EMPTY else []
+
+        return stay
+    if up:
+
+        def climb(frame: Frame) -> list[Node]:
+            for _ in range(up):
+                assert frame.up is not None
+                frame = frame.up
+            return walk(frame.node, steps)
+
+        return climb
+    return lambda frame: walk(frame.node, steps)
+
+
+def _missing(row: Row, env: Env) -> Reader:
+    """What happens when the source says nothing here."""
+    if row.required:
+        place = row.place
+
+        def refuse(frame: Frame) -> bool:
+            raise Malformed(_at_place(frame, place), "required", "a value is required here")
+
+        return refuse
+    if row.default and row.to and not row.is_block:
+        path = env.path(row.to, row)
+        put = putter(row, env, path)
+        value = _default(row, path, env)
+        return lambda frame: put(frame, dict(value) if isinstance(value, dict) else value) and False
+    return lambda frame: False
+
+
+def _at_place(frame: Frame, place: str) -> str:
+    return "/".join(part for part in (frame.node.place, place) if part)
+
+
+def _default(row: Row, path: Path, env: Env) -> Any:
+    """The canonical default: through no map, so it must be in the binding; of a Coding it is ``system|code``."""
+    if path.kind == "Coding":
+        system, _, code = row.default.rpartition("|")
+        return {"system": system, "code": code}
+    if path.codes is not None and row.default not in path.codes:
+        raise row.fail(f"{row.default} is outside the binding of {path.text}")
+    return paths.typed(row.default, path.kind)
+
+
+def _matcher(row: Row, env: Env, place: Place | None) -> Check:
+    """The row's `when`, seen from the node that the row stands on (ER7 names: from the enclosing cursor, in a leaf row)."""
+    if not row.when:
+        return lambda frame, node: True
+    inner = env.under(place)
+    tests = []
+    for text, values in row.when.items():
+        outer = place is not None and place.cursor.inside and not text.startswith(".")
+        found = (env if outer else inner).place(text, row)
+        tests.append((found, values, not outer and place is not None))
+    return _tested(tests)
+
+
+def _tested(tests: list[tuple[Place, tuple[str, ...], bool]]) -> Check:
+    compiled = [(place.steps, place.up - own, own, frozenset(values), values[0]) for place, values, own in tests]
+
+    def check(frame: Frame, node: Node) -> bool:
+        seen = []
+        for steps, up, own, values, first in compiled:
+            at: Node = node
+            if not own or up >= 0:
+                source = frame
+                for _ in range(max(up, 0)):
+                    assert source.up is not None
+                    source = source.up
+                at = source.node
+            nodes = [found for found in places.walk(at, steps) if found.state is State.VALUE]
+            if first == PRESENT:
+                if not nodes:
+                    return False
+            elif first == ABSENT:
+                if nodes:
+                    return False
+            else:
+                for found in nodes:
+                    value, holder = places.leaf(found)
+                    if value is not None and paths.text_of(value) in values:
+                        seen.append((holder, paths.text_of(value) != first))
+                        break
+                else:
+                    return False
+        for holder, other in seen:
+            frame.walk.seen.append(holder)
+            if other:
+                frame.walk.note(holder.place, LossKind.NORMALISE, "one of several codes that mean this")
+        return True
+
+    return check
+
+
+def _taker(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node], bool]:
+    """What is done with one node of the row."""
+    if row.make:
+        return _maker(row, env, place)
+    if row.is_block:
+        return _element(row, env, place)
+    return _value(row, env)
+
+
+def _value(row: Row, env: Env) -> Callable[[Frame, Node], bool]:
+    path = env.path(row.to, row)
+    codes = env.material.codes.get(row.codes)
+    transform = compile_value(row, path, codes, env.material.pack_id, env.material.native, env.strict or row.required)
+    put, where = putter(row, env, path), env.tests(row.where, row)
+    leaf, read_value = places.leaf, transform.read
+    if row.split:
+        return _splitter(row, path, transform, put)
+
+    def take(frame: Frame, node: Node) -> bool:
+        value, holder = leaf(node)
+        if value is None:
+            if env.strict and node.state is State.VALUE:
+                raise Unmappable(node.place, "value", "a plain value is expected here")
+            return False
+        said = read_value(value, frame.walk, holder)
+        if said is None or not put(frame, said):
+            return False
+        frame.walk.seen.append(holder)
+        if where:
+            paths.impose(frame.element, where)
+        return True
+
+    return take
+
+
+def _splitter(
+    row: Row, path: Path, transform: Transform, put: Callable[[Frame, Any], bool]
+) -> Callable[[Frame, Node], bool]:
+    if not path.steps[-1].is_list:
+        raise row.fail(f"split needs a list, and {path.text} is none")
+
+    def take(frame: Frame, node: Node) -> bool:
+        value, holder = places.leaf(node)
+        if value is None:
+            return False
+        pieces = [piece.strip() for piece in str(value).split(row.split)]
+        if row.split.join(piece for piece in pieces if piece) != value:
+            frame.walk.note(holder.place, LossKind.NORMALISE, "white space between the parts")
+        done = False
+        for piece in pieces:
+            said = transform.read(piece, frame.walk, holder) if piece else None
+            done = (said is not None and put(frame, said)) or done
+        if done:
+            frame.walk.seen.append(holder)
+        return done
+
+    return take
+
+
+def _join(row: Row, env: Env) -> Reader:
+    path, place = env.path(row.to, row), env.place(row.each, row)
+    codes = env.material.codes.get(row.codes)
+    transform = compile_value(row, path, codes, env.material.pack_id, env.material.native, env.strict)
+    put, walk_to, missing = putter(row, env, path), walker(place), _missing(row, env)
+
+    def read(frame: Frame) -> bool:
+        found = [places.leaf(node) for node in walk_to(frame)]
+        pieces = [(str(value), holder) for value, holder in found if value is not None]
+        if not pieces:
+            return missing(frame)
+        for value, holder in pieces:
+            if row.join in value:
+                frame.walk.note(holder.place, LossKind.NORMALISE, "the mark between repeats stands in a repeat")
+        said = transform.read(row.join.join(value for value, _ in pieces), frame.walk, pieces[0][1])
+        if said is None or not put(frame, said):
+            return False
+        frame.walk.seen.extend(holder for _, holder in pieces)
+        return True
+
+    return read
+
+
+def _parts(row: Row, env: Env) -> Reader:
+    path = env.path(row.to, row)
+    walkers = [walker(env.place(text, row)) for text in row.parts]
+    codes = env.material.codes.get(row.codes)
+    transform = compile_value(row, path, codes, env.material.pack_id, env.material.native, env.strict)
+    put, missing = putter(row, env, path), _missing(row, env)
+
+    def read(frame: Frame) -> bool:
+        found = [places.leaf(nodes[0]) for walk_to in walkers if (nodes := walk_to(frame))]
+        pieces = [(str(value), holder) for value, holder in found if value is not None]
+        if not pieces:
+            return missing(frame)
+        if len(pieces) < len(walkers):
+            holder = pieces[0][1]
+            frame.walk.note(holder.place, LossKind.NORMALISE, "said in part")
+        said = transform.read(row.by.join(value for value, _ in pieces), frame.walk, pieces[0][1])
+        if said is None or not put(frame, said):
+            return False
+        frame.walk.seen.extend(holder for _, holder in pieces)
+        return True
+
+    return read
+
+
+def _constant(row: Row, env: Env) -> Reader:
+    """A canonical constant: `to` and `default` without a place."""
+    if not row.default:
+        raise row.fail("a row without a place needs a default")
+    path = env.path(row.to, row)
+    put, value = putter(row, env, path), _default(row, path, env)
+
+    def read(frame: Frame) -> bool:
+        put(frame, dict(value) if isinstance(value, dict) else value)
+        return False
+
+    return read
+
+
+def _format_constant(row: Row, env: Env) -> Reader:
+    """A constant of the format: `at` and `out` without `to`; on read it is known when it is that."""
+    if not row.out:
+        raise row.fail("a row without a path needs out")
+    walk_to = walker(env.place(row.place, row))
+
+    def read(frame: Frame) -> bool:
+        for node in walk_to(frame):
+            value, holder = places.leaf(node)
+            if value is not None and paths.text_of(value) == row.out:
+                frame.walk.seen.append(holder)
+        return False
+
+    return read
+
+
+def putter(row: Row, env: Env, path: Path) -> Callable[[Frame, Any], bool]:
+    """Puts one value at the end of a path, labelled when its class is not the one around."""
+    if not path.steps:
+        raise row.fail("a value cannot be the element itself")
+    before, last = path.steps[:-1], path.steps[-1]
+    data_class = env.class_of(row)
+    extensions = label_extensions(data_class if data_class != env.marked else "", row.labels)
+    name, is_list, tests = last.name, last.is_list, last.tests
+
+    def put(frame: Frame, value: Any) -> bool:
+        element = frame.element
+        if before:
+            element = paths.reach(element, before, frame.own)
+        if isinstance(value, Kept):
+            return _keep(element, name, is_list, path, value)
+        if tests and isinstance(value, dict):
+            paths.impose(value, tests)
+        if is_list:
+            items = element.setdefault(name, [])
+            items.append(value)
+            if extensions:
+                extend(items, len(items) - 1, name, [dict(extension) for extension in extensions], element)
+            return True
+        if name in element:
+            return False
+        element[name] = value
+        if extensions:
+            extend(element, name, name, [dict(extension) for extension in extensions], element)
+        return True
+
+    return put
+
+
+def _keep(element: Any, name: str, is_list: bool, path: Path, kept: Kept) -> bool:
+    """An unknown code: beside a primitive, or as a Coding that says nothing else."""
+    if path.kind == "Coding":
+        coding = {"extension": [dict(kept.extension)]}
+        if is_list:
+            element.setdefault(name, []).append(coding)
+        else:
+            element.setdefault(name, coding)
+        return True
+    if is_list or f"_{name}" in element or name in element:
+        return False
+    element[f"_{name}"] = {"extension": [dict(kept.extension)]}
+    return True
+
+
+def _element(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node], bool]:
+    """A block that fills an element, or only moves the cursor."""
+    if not row.to:
+        rows, inner = env.under(place, data_class=row.data_class or env.data_class).content(row)
+        read_rows, tests = compile_rows(rows, inner), env.tests(row.where, row) if env.node else ()
+
+        def move(frame: Frame, node: Node) -> bool:
+            under = frame if place is None else Frame(node, frame, frame.element, frame.own, frame.made, frame.walk)
+            done = read_rows(under)
+            if done and tests:
+                paths.impose(frame.element, tests)
+            return done
+
+        return move
+    path = env.path(row.to, row)
+    if not path.node or not path.steps:
+        raise row.fail(f"{path.text} is {path.kind}, which holds no elements")
+    data_class = env.class_of(row)
+    marked = data_class if data_class != env.marked else env.marked
+    rows, inner = env.under(place, node=path.node, data_class=data_class, marked=marked).content(row)
+    read_rows, tests = compile_rows(rows, inner), inner.tests(row.where, row)
+    put = putter(row, env, path)
+
+    def take(frame: Frame, node: Node) -> bool:
+        element: dict[str, Any] = {}
+        below = frame if place is None else Frame(node, frame, element, {}, frame.made, frame.walk)
+        if place is None:
+            below = Frame(frame.node, frame.up, element, {}, frame.made, frame.walk)
+        if not read_rows(below):
+            return False
+        if tests:
+            paths.impose(element, tests)
+        return put(frame, element)
+
+    return take
+
+
+def _maker(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node], bool]:
+    made_by = making(row, env)
+    inner = env.under(place, node=row.make, resource=row.make, data_class=made_by.data_class, marked=made_by.data_class)
+    rows, inner = inner.content(row)
+    read_rows, tests = compile_rows(rows, inner), inner.tests(row.where, row)
+    always = place is not None
+
+    def take(frame: Frame, node: Node) -> bool:
+        walk = frame.walk
+        resource: dict[str, Any] = {"resourceType": row.make}
+        made = Made(resource, frame.made, made_by, node.place, len(walk.made))
+        walk.made.append(made)
+        up = frame if place is not None else frame.up
+        put = read_rows(Frame(node, up, resource, {}, made, walk))
+        if not put and not (always and node.state is State.VALUE):
+            walk.made.remove(made)
+            return False
+        if tests:
+            paths.impose(resource, tests)
+        return True
+
+    return take
+
+
+def _choose(row: Row, env: Env) -> Reader:
+    """The first alternative whose `when` holds; none refuses."""
+    inner = env.under(None, strict=True, data_class=row.data_class or env.data_class)
+    alternatives = [(_matcher(option, inner, None), _option(option, inner)) for option in row.choose]
+    of = env.place(row.of, row) if row.of else None
+
+    def choose(frame: Frame) -> bool:
+        for match, read in alternatives:
+            if match(frame, frame.node):
+                return read(frame)
+        nodes = walker(of)(frame) if of is not None else []
+        at = nodes[0].place if nodes else frame.node.place
+        raise Unmappable(at, "no-alternative", "a value of this kind is not among the agreed ones")
+
+    return choose
+
+
+def _option(option: Row, env: Env) -> Reader:
+    """An alternative's rows, its `when` already tested; without rows only its `where` is said."""
+    if option.rows or option.shape or option.place or option.choose or option.parts:
+        return _compile(replace(option, when={}), env)
+    tests = env.tests(option.where, option)
+
+    def say(frame: Frame) -> bool:
+        paths.impose(frame.element, tests)
+        return bool(tests)
+
+    return say
+
+
+def _claim(row: Row, env: Env) -> Reader:
+    """A sender's claim: an extension of the MessageHeader, never a permission."""
+    env.class_of(row)
+    place = env.place(row.place, row) if row.place else None
+    match = _matcher(row, env, place)
+    walk_to = walker(place) if place else (lambda frame: [frame.node])
+    parts = claim_parts(row, env, place)
+    if not parts:
+
+        def take_leaf(frame: Frame, node: Node) -> list[Any]:
+            value, holder = places.leaf(node)
+            if value is None:
+                return []
+            frame.walk.seen.append(holder)
+            return [{"url": "value", "valueString": paths.text_of(value)}]
+    else:
+
+        def take_leaf(frame: Frame, node: Node) -> list[Any]:
+            found = []
+            for url, at, transform in parts:
+                for below in places.walk(node, at.steps)[:1]:
+                    value, holder = places.leaf(below)
+                    said = None if value is None else transform.read(value, frame.walk, holder)
+                    if said is not None:
+                        frame.walk.seen.append(holder)
+                        found.append({"url": url, "valueDate" if url == "date" else "valueString": said})
+            return found
+
+    def read(frame: Frame) -> bool:
+        for node in walk_to(frame):
+            if match(frame, node) and (found := take_leaf(frame, node)):
+                frame.walk.claims.append({"kind": row.claim, "parts": found})
+        return False
+
+    return read
+
+
+def claim_parts(row: Row, env: Env, place: Place | None) -> list[tuple[str, Place, Transform]]:
+    """The parts of a claim: `value`, `by` and `date`, each at its place."""
+    inner = env.under(place, node="Extension")
+    parts = []
+    for part in row.rows or ():
+        if part.to not in ("value", "by", "date"):
+            raise part.fail("a claim has value, by and date")
+        path = paths.parse("valueDate" if part.to == "date" else "valueString", "Extension")
+        codes = env.material.codes.get(part.codes)
+        transform = compile_value(part, path, codes, env.material.pack_id, env.material.native, False)
+        parts.append((part.to, inner.place(part.place, part), transform))
+    return parts
+
+
+def repeated(place: str) -> Deviation:
+    """A key that stands twice in one message."""
+    return Deviation(place, "the same identifier stands twice in this message; both are kept")

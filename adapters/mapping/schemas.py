@@ -1,0 +1,108 @@
+"""The agreed schema of a message: an XSD (with lxml) or a JSON Schema, compiled when first asked."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lxml import etree
+
+from adapters.errors import BrokenPack, Malformed, Unwritable
+from adapters.tree import Node
+
+
+class _Folder(etree.Resolver):
+    """Gives the pack's own schema files to the XSD compiler; nothing is fetched."""
+
+    def __init__(self, files: Mapping[str, bytes], base: str) -> None:
+        super().__init__()
+        self._files = files
+        self._base = base
+
+    def resolve(self, url: str, public_id: str, context: Any) -> Any:
+        """The file that an import names, relative to the schema or by its path in the pack."""
+        said = url.removeprefix("file://").removeprefix("pack:/")
+        for name in (said.lstrip("/"), posixpath.normpath(posixpath.join(self._base, said))):
+            if name in self._files:
+                return self.resolve_string(self._files[name], context, base_url=f"pack:/{name}")
+        raise BrokenPack(f"{self._base}: the schema asks for a file that is not in the pack")
+
+
+class Schema:
+    """One schema file of a pack."""
+
+    def __init__(self, name: str, files: Mapping[str, bytes]) -> None:
+        if name not in files:
+            raise BrokenPack(f"manifest.yaml: there is no schema {name}")
+        self.name = name
+        self._files = files
+        self._xsd: etree.XMLSchema | None = None
+        self._json: Any = None
+
+    def compile(self) -> None:
+        """Read the schema; one that cannot be is a :class:`BrokenPack`."""
+        if self._xsd is not None or self._json is not None:
+            return
+        if self.name.endswith(".json"):
+            self._json = self._compile_json()
+        else:
+            self._xsd = self._compile_xsd()
+
+    def _compile_json(self) -> Any:
+        from jsonschema import Draft202012Validator
+        from jsonschema.exceptions import SchemaError
+
+        try:
+            schema = json.loads(self._files[self.name])
+            Draft202012Validator.check_schema(schema)
+        except (ValueError, SchemaError):
+            raise BrokenPack(f"{self.name}: is no JSON Schema") from None
+        return Draft202012Validator(schema)
+
+    def _compile_xsd(self) -> etree.XMLSchema:
+        parser = etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False)
+        parser.resolvers.add(_Folder(self._files, posixpath.dirname(self.name)))
+        try:
+            tree = etree.fromstring(self._files[self.name], parser, base_url=f"pack:/{self.name}")
+            return etree.XMLSchema(etree=tree)
+        except (etree.XMLSyntaxError, etree.XMLSchemaParseError) as error:
+            raise BrokenPack(f"{self.name}: is no XSD ({type(error).__name__}: {error})") from None
+
+    def check_inbound(self, tree: Node, raw: bytes) -> None:
+        """Refuse a message that breaks the schema, naming the place and the rule, never the value."""
+        for place, why in self._faults(raw):
+            raise Malformed(place, "schema", why)
+
+    def check_outbound(self, raw: bytes) -> None:
+        """Refuse to send what breaks the schema."""
+        for place, why in self._faults(raw):
+            raise Unwritable(place, "schema", why)
+
+    def _faults(self, raw: bytes) -> list[tuple[str, str]]:
+        self.compile()
+        if self._xsd is not None:
+            document = etree.fromstring(raw, etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False))
+            if self._xsd.validate(document):
+                return []
+            error = self._xsd.error_log[0]
+            return [(_no_values(str(error.path or "")), f"breaks the agreed schema: {error.type_name.lower()}")]
+        fault = next(iter(self._json.iter_errors(json.loads(raw))), None)
+        if fault is None:
+            return []
+        pointer = "".join(f"/{part}" for part in fault.absolute_path)
+        missing = _missing(fault)
+        return [(pointer, f"breaks the agreed schema: {fault.validator}{missing}")]
+
+
+def _missing(fault: Any) -> str:
+    """Names of required members that are not there (names of the schema, not of the message)."""
+    if fault.validator != "required" or not isinstance(fault.instance, dict):
+        return ""
+    return " " + ", ".join(name for name in fault.validator_value if name not in fault.instance)
+
+
+def _no_values(path: str) -> str:
+    return re.sub(r"\*|[^\w/:\[\].@-]", "", path)

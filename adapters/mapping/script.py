@@ -1,0 +1,157 @@
+"""One message type, ready to be said: head leaves, constants, rows, order, schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from adapters.errors import BrokenPack, Unwritable
+from adapters.mapping import dates, paths, places
+from adapters.mapping.assemble import MESSAGE_KEY_URL
+from adapters.mapping.env import Env, canonical_links
+from adapters.mapping.ledger import Ledger, Place
+from adapters.mapping.paths import ABSENT, PRESENT, Json
+from adapters.mapping.places import Cursor
+from adapters.mapping.structure import Item
+from adapters.mapping.writer import Writer, compile_rows
+from adapters.pack import Bundle, Context, Loss, Writing
+from adapters.tree import Branch
+
+if TYPE_CHECKING:
+    from adapters.mapping.engine import Message, RowPack
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A message type compiled for writing."""
+
+    pack: RowPack
+    message: Message
+    rows: Writer
+    dialect: str
+
+    def fits(self, bundle: Bundle) -> bool:
+        """Whether this message type is meant for the bundle: its `where` holds."""
+        if not self.message.where:
+            return True
+        ledger = Ledger(bundle, _NOBODY)
+        return all(_holds(ledger, way, values) for way, values in self.message.where.items())
+
+    def write(self, bundle: Bundle, context: Context) -> Writing:
+        """The bundle in the agency's words; what does not pass the agreed schema is :class:`Unwritable`."""
+        ledger = Ledger(bundle, context)
+        root = Branch(self.message.root)
+        self.rows(Place(root, None, {}, {}, (), ledger))
+        self._constants(root)
+        self._head(root, ledger)
+        prune(root)
+        self._order(root)
+        raw = self.pack.codec.dump(root)
+        if self.message.schema is not None and self.message.validate in ("out", "both"):
+            self.message.schema.check_outbound(raw)
+        ledger.close()
+        key = context.header.get("message-id", "")
+        loss = (*ledger.loss, *ledger.leftovers())
+        return Writing(raw, self.pack.media_types[0], self.message.type, key, tuple(dict.fromkeys(loss)))
+
+    def _constants(self, root: Branch) -> None:
+        said = {place: values[0] for place, values in self.message.when.items() if values[0] not in (PRESENT, ABSENT)}
+        for place, text in {**said, **self.message.put}.items():
+            self._say(root, place, text)
+        if self.message.event_codes is not None and self.message.event is not None:
+            raise BrokenPack(f"manifest.yaml message {self.message.type}: an event is named or read, not both")
+
+    def _say(self, root: Branch, place: str, text: str) -> None:
+        cursor = Cursor(self.pack.codec.name, self.message.grammar)
+        node = places.make(root, places.parse(place, (cursor,)).steps, False)
+        if node.value is None and not node.nodes:
+            node.value = text
+
+    def _head(self, root: Branch, ledger: Ledger) -> None:
+        context = ledger.context
+        for leaf in self.pack.leaves:
+            text = context.header.get(leaf.name, "")
+            if leaf.name == "at":
+                local = context.at.astimezone(dates.zone_of(context.zone))
+                text = dates.from_fhir(dates.fhir_moment(local), (leaf.date or ("iso",))[0]) or ""
+            elif leaf.name in ("answers", "replaces") and not text:
+                text = answered_key(ledger.header)
+            if text:
+                self._say(root, leaf.place, text)
+
+    def _order(self, root: Branch) -> None:
+        if self.message.grammar is not None:
+            _order_segments(root, self.message.grammar.items)
+        elif self.message.order:
+            _order_children(root, self.message.order)
+
+
+def compile_script(pack: RowPack, message: Message, env: Env, dialect: str) -> Script:
+    """Compile a message type for writing; a broken row is a :class:`BrokenPack`."""
+    return Script(pack, message, compile_rows(message.rows, env), dialect)
+
+
+def answered_key(header: Json) -> str:
+    """The message key that the bundle answers or takes back."""
+    response = header.get("response") or {}
+    for extension in (response.get("_identifier") or {}).get("extension", ()):
+        if extension.get("url") == MESSAGE_KEY_URL:
+            return str(extension.get("valueString", ""))
+    return str(response.get("identifier", ""))
+
+
+def _holds(ledger: Ledger, way: str, values: Any) -> bool:
+    start, _, rest = way.partition(".")
+    if start == "focus":
+        resources = ledger.start(("focus",))
+    else:
+        kind = canonical_links().roles.get(start, start)
+        resources = [resource for resource in ledger.resources if resource.get("resourceType") == kind]
+    wanted = tuple(values) if isinstance(values, list) else (values,)
+    return any(_matches(resource, rest, wanted) for resource in resources) or (wanted == (ABSENT,) and not resources)
+
+
+def _matches(resource: Json, way: str, wanted: Sequence[str]) -> bool:
+    if way == "resourceType":
+        return resource.get("resourceType") in wanted
+    try:
+        path = paths.parse(way, str(resource.get("resourceType")))
+    except BrokenPack:
+        return False
+    return paths.holds(resource, (paths.Test(path, tuple(wanted)),))
+
+
+def prune(branch: Branch) -> bool:
+    """Take out nodes that say nothing; True when the node itself says something."""
+    branch.nodes = [child for child in branch.nodes if prune(child)]
+    return branch.value is not None or bool(branch.nodes) or branch.state.value == "null"
+
+
+def _order_segments(branch: Branch, items: Sequence[Item]) -> None:
+    rank = {item.name: index for index, item in reversed(list(enumerate(items)))}
+    groups = {item.name: item for item in items if item.items}
+    branch.nodes.sort(key=lambda node: rank.get(node.name, len(rank)))
+    for node in branch.nodes:
+        if node.name in groups:
+            _order_segments(node, groups[node.name].items)
+
+
+def _order_children(branch: Branch, order: Mapping[str, Sequence[str]]) -> None:
+    names = order.get(branch.name)
+    if names:
+        rank = {name: index for index, name in enumerate(names)}
+        branch.nodes.sort(key=lambda node: (not node.name.startswith("@"), rank.get(node.name, len(rank))))
+    for node in branch.nodes:
+        _order_children(node, order)
+
+
+_NOBODY = Context.__new__(Context)
+
+
+def unsaid(loss: Sequence[Loss]) -> list[str]:
+    """The places of a loss list."""
+    return [item.place for item in loss]
+
+
+__all__ = ["Script", "Unwritable", "compile_script", "prune"]

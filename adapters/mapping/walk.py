@@ -1,0 +1,99 @@
+"""What one reading collects: resources made, leaves seen, losses, claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.mapping.paths import Json, Own
+from adapters.pack import Deviation, Loss, LossKind
+from adapters.tree import Node
+from consent.vocabulary import ACT_CODE_SYSTEM, DATA_CLASS_SYSTEM, INLINE_LABEL_URL, TAINT_SYSTEM, Sensitivity
+
+_SENSITIVITIES = frozenset(item.value for item in Sensitivity)
+
+
+@dataclass(slots=True, eq=False)
+class Made:
+    """A resource that rows made, before its identity and references are known."""
+
+    resource: Json
+    above: Made | None
+    row: Any
+    """The compiled `make` (reader.Making)."""
+    place: str = ""
+    """Where in the message it comes from, for reports."""
+    number: int = 0
+    full_url: str = ""
+    keyed: bool = False
+    inside: Json | None = None
+    """For a backbone link: the item of the holder that refers to it."""
+
+    @property
+    def type(self) -> str:
+        """The resource type."""
+        return str(self.resource["resourceType"])
+
+
+@dataclass(slots=True)
+class Walk:
+    """One strand being read."""
+
+    zone: str
+    agency: str
+    made: list[Made] = field(default_factory=list)
+    seen: list[Any] = field(default_factory=list)
+    """Leaf nodes that a row read."""
+    loss: list[Loss] = field(default_factory=list)
+    deviations: list[Deviation] = field(default_factory=list)
+    claims: list[Json] = field(default_factory=list)
+
+    def note(self, place: str, kind: LossKind, why: str) -> None:
+        """Report a loss."""
+        self.loss.append(Loss(place, kind, why))
+
+
+class Frame:
+    """Where rows stand while reading: a source node, an element being filled, the resource that it is in."""
+
+    __slots__ = ("element", "made", "node", "own", "up", "walk")
+
+    def __init__(self, node: Node, up: Frame | None, element: Json, own: Own, made: Made | None, walk: Walk) -> None:
+        self.node = node
+        self.up = up
+        self.element = element
+        self.own = own
+        self.made = made
+        self.walk = walk
+
+
+Reader = Callable[[Frame], bool]
+"""Reads what it is for from a frame; True when it put something."""
+
+
+def label_codings(data_class: str, labels: tuple[str, ...]) -> list[Mapping[str, str]]:
+    """The codings of a class and of sensitivity labels or taints."""
+    codings = [{"system": DATA_CLASS_SYSTEM, "code": data_class}] if data_class else []
+    for label in labels:
+        codings.append({"system": ACT_CODE_SYSTEM if label in _SENSITIVITIES else TAINT_SYSTEM, "code": label})
+    return codings
+
+
+def label_extensions(data_class: str, labels: tuple[str, ...]) -> list[Json]:
+    """DS4P inline labels."""
+    return [{"url": INLINE_LABEL_URL, "valueCoding": dict(coding)} for coding in label_codings(data_class, labels)]
+
+
+def extend(container: Any, key: Any, name: str, extensions: list[Json], holder: Json) -> None:
+    """Put extensions on the element at a slot; `holder` and `name` say where a primitive's own go."""
+    value = container[key]
+    if isinstance(value, dict):
+        value.setdefault("extension", []).extend(extensions)
+    elif isinstance(container, list):
+        beside = holder.setdefault(f"_{name}", [])
+        beside.extend([None] * (key + 1 - len(beside)))
+        beside[key] = {"extension": [*((beside[key] or {}).get("extension", [])), *extensions]}
+    else:
+        beside = container.setdefault(f"_{name}", {})
+        beside.setdefault("extension", []).extend(extensions)

@@ -1,0 +1,530 @@
+"""Rows compiled for writing: closures from canonical elements to source branches; the mirror of `reader`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from adapters.errors import Unwritable
+from adapters.mapping import paths, places
+from adapters.mapping.env import Env
+from adapters.mapping.ledger import Ledger, Place, missing
+from adapters.mapping.paths import ABSENT, PRESENT, Json, Path, Slot, Test
+from adapters.mapping.reader import Making, claim_parts, making
+from adapters.mapping.rows import Row
+from adapters.mapping.values import Transform, compile_value, original_code
+from adapters.tree import Branch
+
+Writer = Callable[[Place], bool]
+"""Says what it is for at a place; True when it said something of the bundle."""
+Taker = Callable[[Place, Slot], bool]
+"""Says one canonical slot at a new source node; True when it did."""
+ORDINAL = "$ordinal"
+
+
+def compile_rows(rows: Sequence[Row], env: Env) -> Writer:
+    """All rows of a list; rows with `each` on one place and one path share the items, the first that matches takes each."""
+    writers: list[Writer] = []
+    grouped: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        if row.writes and _shares(row):
+            grouped.setdefault(_share(row), []).append(row)
+    for row in rows:
+        if not row.writes:
+            continue
+        if _shares(row):
+            group = grouped.pop(_share(row), None)
+            if group is not None:
+                writers.append(_each(group, env))
+        else:
+            writers.append(_compile(row, env))
+
+    def write(at: Place) -> bool:
+        said = False
+        for writer in writers:
+            if writer(at):
+                said = True
+        return said
+
+    return write
+
+
+def _shares(row: Row) -> bool:
+    return bool(row.each) and not row.join and not row.claim and bool(row.to or row.make)
+
+
+def _share(row: Row) -> tuple[str, ...]:
+    return (row.each, row.to.split("[")[0], row.make, row.link, row.find)
+
+
+def _compile(row: Row, env: Env) -> Writer:
+    if row.choose:
+        return _choose(row, env)
+    if row.claim:
+        return _claim(row, env)
+    if row.make:
+        return _each([row], env)
+    if row.is_block:
+        return _each([row], env) if row.to else _mover(row, env)
+    if not row.place and not row.parts:
+        return _constant(row, env)
+    if not row.to:
+        return _format_constant(row, env)
+    if row.join or row.split or row.parts:
+        return _whole(row, env)
+    return _value(row, env)
+
+
+def _node(row: Row, env: Env) -> Callable[[Place, bool], Branch]:
+    """Makes the row's source node; with `new`, a further repeat."""
+    place = env.place(row.place, row)
+    repeats = bool(row.each)
+
+    def make(at: Place, new: bool) -> Branch:
+        branch = places.make(at.above(place.up).branch, place.steps, new)
+        if repeats:
+            branch.repeats = True
+        return branch
+
+    return make
+
+
+def _put(branch: Branch, value: Any) -> bool:
+    """Give a node its value; one that says something else already keeps it."""
+    if branch.value is not None or (branch.nodes and not all(child.name.startswith("@") for child in branch.nodes)):
+        first = _first(branch)
+        return first == value
+    if branch.nodes:
+        branch.add(".", value)
+    else:
+        branch.value = value
+    return True
+
+
+def _first(branch: Branch) -> Any:
+    value, _ = places.leaf(branch)
+    return value
+
+
+def _value(row: Row, env: Env) -> Writer:
+    path, say = env.path(row.to, row), _sayer(row, env)
+    make, assert_when, tests = _node(row, env), _asserter(row, env), env.tests(row.where, row)
+    many = bool(row.each)
+
+    def write(at: Place) -> bool:
+        done = False
+        ledger = at.ledger
+        if tests and not paths.holds(at.element, tests):
+            return False
+        for slot, value in say(at):
+            branch = make(at, many)
+            if not _put(branch, value):
+                if many:
+                    _remove(at, branch)
+                break
+            ledger.use(*slot)
+            assert_when(at, branch)
+            done = True
+            if not many:
+                break
+        if done:
+            ledger.use_tests(at.element, tests)
+        elif row.required:
+            raise missing(_told(at, path), "the recipient's format requires it")
+        elif row.out:
+            _say_constant(at, make(at, False), row.out)
+        return done
+
+    return write
+
+
+def _told(at: Place, path: Path) -> str:
+    kind = at.resources[-1].get("resourceType", "") if at.resources else ""
+    return f"{kind}.{path.text}"
+
+
+def _sayer(row: Row, env: Env) -> Callable[[Place], list[tuple[Slot, Any]]]:
+    """The slots at the row's path that have not been said, with their source values."""
+    path = env.path(row.to, row)
+    codes = env.material.codes.get(row.codes)
+    transform = compile_value(row, path, codes, env.material.pack_id, env.material.native, env.strict)
+    steps, name = path.steps, path.steps[-1].name
+    keeps = row.codes if row.codes and row.unknown == "keep" else ""
+
+    def say(at: Place) -> list[tuple[Slot, Any]]:
+        ledger = at.ledger
+        found: list[tuple[Slot, Any]] = []
+        slots = ledger.slots(at.element, steps, at.own)
+        for slot in slots:
+            if not ledger.fresh(slot):
+                continue
+            held = slot[0][slot[1]]
+            value = transform.write(held, ledger, path.text)
+            if value is None and keeps and isinstance(held, dict):
+                value = original_code(held.get("extension"), env.material.pack_id, keeps)
+            if value is not None:
+                found.append((slot, value))
+        if not slots and keeps:
+            for slot in ledger.slots(at.element, (*steps[:-1], paths.Step(f"_{name}", False)), at.own):
+                value = original_code(slot[0][slot[1]].get("extension"), env.material.pack_id, keeps)
+                if value is not None:
+                    found.append((slot, value))
+        return found
+
+    return say
+
+
+def _whole(row: Row, env: Env) -> Writer:
+    """`split`, `join` and `parts`: one value to several places or several to one."""
+    path, say, tests = env.path(row.to, row), _sayer(row, env), env.tests(row.where, row)
+    targets = [env.place(text, row) for text in (row.parts or (row.place,))]
+    assert_when = _asserter(row, env)
+
+    def write(at: Place) -> bool:
+        if tests and not paths.holds(at.element, tests):
+            return False
+        found = say(at)
+        if not found:
+            if row.required:
+                raise missing(_told(at, path), "the recipient's format requires it")
+            return False
+        if row.split:
+            pieces = [row.split.join(str(value) for _, value in found)]
+        else:
+            found = found[:1]
+            text = str(found[0][1])
+            pieces = text.split(row.join) if row.join else text.split(row.by or " ", len(targets) - 1)
+        done = False
+        for number, piece in enumerate(pieces):
+            place = targets[0] if not row.parts else targets[number]
+            branch = places.make(at.above(place.up).branch, place.steps, bool(row.join))
+            branch.repeats = bool(row.join)
+            done = (bool(piece) and _put(branch, piece)) or done
+            assert_when(at, branch)
+        if done:
+            for slot, _ in found:
+                at.ledger.use(*slot)
+            at.ledger.use_tests(at.element, tests)
+        return done
+
+    return write
+
+
+def _each(group: list[Row], env: Env) -> Writer:
+    """Blocks that say elements or resources, in the order in which these stand."""
+    first = group[0]
+    takers = [_maker(row, env) if row.make else _element(row, env) for row in group]
+    candidates = _resources(first, env) if first.make else _elements(group, env)
+    many, required = bool(first.each), any(row.required for row in group)
+    path = None if first.make else env.path(first.to, first)
+
+    def write(at: Place) -> bool:
+        done = 0
+        for slot in candidates(at):
+            for taker in takers:
+                if taker(at, slot, done + 1):
+                    done += 1
+                    break
+            if done and not many:
+                break
+        if required and not done:
+            raise missing(_told(at, path) if path else first.make, "the recipient's format requires it")
+        return done > 0
+
+    return write
+
+
+def _elements(group: list[Row], env: Env) -> Callable[[Place], list[Slot]]:
+    found = [env.path(row.to, row).steps for row in group]
+    bare = (*found[0][:-1], paths.Step(found[0][-1].name, found[0][-1].is_list))
+    steps = bare if len(group) > 1 else found[0]
+
+    def slots(at: Place) -> list[Slot]:
+        return [slot for slot in at.ledger.slots(at.element, steps, at.own) if at.ledger.fresh(slot)]
+
+    return slots
+
+
+def _resources(row: Row, env: Env) -> Callable[[Place], list[Slot]]:
+    """What a `make` may say: resources that its link or start leads to, as (reference slot or None, resource)."""
+    made = making(row, env)
+    name = row.link or row.find
+
+    def find(at: Place) -> list[Slot]:
+        ledger = at.ledger
+        found: list[Slot] = []
+        for slot, resource, holder in _linked(made, at):
+            key = (name, id(holder), id(resource))
+            if resource.get("resourceType") == row.make and key not in ledger.taken:
+                found.append((slot, (resource, key)))
+        return found
+
+    return find
+
+
+def _linked(made: Making, at: Place) -> list[tuple[Slot | None, Json, Json]]:
+    ledger = at.ledger
+    if made.find:
+        return [(None, resource, ledger.header) for resource in ledger.start(made.find)]
+    if made.link_type == "MessageHeader":
+        return [(slot, resource, ledger.header) for slot, resource in ledger.referred(ledger.header, made.link)]
+    if made.own_link:
+        holder = next((r for r in reversed(at.resources) if r.get("resourceType") in made.targets), None)
+        return [
+            (slot, resource, holder)
+            for resource in ledger.resources
+            if holder is not None and resource.get("resourceType") == made.type
+            for slot, target in ledger.referred(resource, made.link)
+            if target is holder
+        ] or [
+            (slot, resource, ledger.header)
+            for resource in ledger.resources
+            if holder is None and resource.get("resourceType") == made.type
+            for slot, _ in ledger.referred(resource, made.link)
+        ]
+    holder = next((r for r in reversed(at.resources) if r.get("resourceType") == made.link_type), None)
+    holders = [holder] if holder else [r for r in ledger.resources if r.get("resourceType") == made.link_type]
+    return [(slot, resource, one) for one in holders for slot, resource in ledger.referred(one, made.link)]
+
+
+def _maker(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
+    made = making(row, env)
+    place = env.place(row.place, row) if row.place else None
+    inner = env.under(place, node=row.make, resource=row.make, data_class=made.data_class, marked=made.data_class)
+    rows, inner = inner.content(row)
+    write_rows, tests = compile_rows(rows, inner), inner.tests(row.where, row)
+    make = _node(row, env) if place is not None else None
+    assert_when = _asserter(row, env)
+
+    def take(at: Place, slot: Slot, ordinal: int) -> bool:
+        ledger = at.ledger
+        reference, (resource, key) = slot
+        if key in ledger.taken or not paths.holds(resource, tests):
+            return False
+        branch = make(at, bool(row.each)) if make else at.branch
+        up = at if make else at.up
+        ledger.taken.add(key)
+        if not write_rows(Place(branch, up, resource, {}, (*at.resources, resource), ledger, ordinal)):
+            ledger.taken.discard(key)
+            if make:
+                _remove(at, branch)
+            return False
+        assert_when(at, branch)
+        ledger.use_tests(resource, tests)
+        if reference is not None:
+            ledger.use(*reference)
+        if row.role:
+            ledger.roles.setdefault(row.role, []).append(resource)
+        ledger.refs += [(resource, steps, role) for steps, role in made.refs]
+        return True
+
+    return take
+
+
+def _element(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
+    path = env.path(row.to, row)
+    place = env.place(row.place, row) if row.place else None
+    data_class = env.class_of(row)
+    inner = env.under(place, node=path.node, data_class=data_class, marked=data_class)
+    rows, inner = inner.content(row)
+    write_rows, tests = compile_rows(rows, inner), inner.tests(row.where, row)
+    make = _node(row, env) if place is not None else None
+    assert_when, selector = _asserter(row, env), path.steps[-1].tests
+
+    def take(at: Place, slot: Slot, ordinal: int) -> bool:
+        element = slot[0][slot[1]]
+        ledger = at.ledger
+        if not ledger.fresh(slot) or not paths.holds(element, selector) or not paths.holds(element, tests):
+            return False
+        branch = make(at, bool(row.each)) if make else at.branch
+        up = at if make else at.up
+        if not write_rows(Place(branch, up, element, {}, at.resources, ledger, ordinal)):
+            if make:
+                _remove(at, branch)
+            return False
+        assert_when(at, branch)
+        ledger.use_tests(element, tests + selector)
+        ledger.claimed.add(id(element))
+        return True
+
+    return take
+
+
+def _mover(row: Row, env: Env) -> Writer:
+    """A block that only moves the cursor."""
+    place = env.place(row.place, row) if row.place else None
+    rows, inner = env.under(place, data_class=row.data_class or env.data_class).content(row)
+    write_rows, tests = compile_rows(rows, inner), env.tests(row.where, row) if env.node else ()
+    make = _node(row, env) if place is not None else None
+    assert_when = _asserter(row, env)
+
+    def write(at: Place) -> bool:
+        if tests and not paths.holds(at.element, tests):
+            return False
+        branch = make(at, False) if make else at.branch
+        below = Place(branch, at, at.element, at.own, at.resources, at.ledger) if make else at
+        if not write_rows(below):
+            if row.required:
+                raise missing(row.place, "the recipient's format requires it")
+            if make:
+                _remove(at, branch)
+            return False
+        assert_when(at, branch)
+        at.ledger.use_tests(at.element, tests)
+        return True
+
+    return write
+
+
+def _remove(at: Place, branch: Branch) -> None:
+    """Take a node out again that nothing was said at."""
+
+    def below(node: Branch) -> bool:
+        for index, child in enumerate(node.nodes):
+            if child is branch:
+                del node.nodes[index]
+                return True
+            if below(child):
+                return True
+        return False
+
+    if _said(branch):
+        return
+    top = at
+    while top.up is not None:
+        top = top.up
+    below(top.branch)
+
+
+def _said(branch: Branch) -> bool:
+    return False
+
+
+def _choose(row: Row, env: Env) -> Writer:
+    inner = env.under(None, strict=True, data_class=row.data_class or env.data_class)
+    options = []
+    for option in row.choose:
+        tests = inner.tests(option.where, option)
+        has_rows = bool(option.rows or option.shape or option.place or option.choose or option.parts)
+        writer = _compile(option, inner) if has_rows else None
+        options.append((tests, writer, _asserter(option, inner)))
+
+    def write(at: Place) -> bool:
+        for tests, writer, assert_when in options:
+            if not paths.holds(at.element, tests):
+                continue
+            if writer is None:
+                if not tests:
+                    continue
+                at.ledger.use_tests(at.element, tests)
+                assert_when(at, at.branch)
+                return True
+            if writer(at):
+                at.ledger.use_tests(at.element, tests)
+                assert_when(at, at.branch)
+                return True
+        return False
+
+    return write
+
+
+def _constant(row: Row, env: Env) -> Writer:
+    """A canonical constant is expected there; anything else stays over as loss."""
+    path = env.path(row.to, row)
+    system, _, code = row.default.rpartition("|")
+
+    def write(at: Place) -> bool:
+        for container, key in at.ledger.slots(at.element, path.steps, at.own):
+            value = container[key]
+            if path.kind == "Coding":
+                same = (value.get("system", ""), value.get("code", "")) == (system, code)
+            else:
+                same = paths.text_of(value) == row.default
+            if same:
+                at.ledger.use(container, key)
+        return False
+
+    return write
+
+
+def _format_constant(row: Row, env: Env) -> Writer:
+    make = _node(row, env)
+
+    def write(at: Place) -> bool:
+        _say_constant(at, make(at, False), row.out)
+        return False
+
+    return write
+
+
+def _say_constant(at: Place, branch: Branch, text: str) -> None:
+    if branch.value is None and not branch.nodes:
+        branch.value = str(at.ordinal) if text == ORDINAL else text
+
+
+def _asserter(row: Row, env: Env) -> Callable[[Place, Branch], None]:
+    """Makes the row's `when` hold at what was written."""
+    place = env.place(row.place, row) if row.place else None
+    inner = env.under(place)
+    actions = []
+    for text, values in row.when.items():
+        outer = place is not None and place.cursor.inside and not text.startswith(".")
+        found = (env if outer else inner).place(text, row)
+        if values[0] not in (PRESENT, ABSENT):
+            actions.append((found.steps, found.up - (place is not None and not outer), values))
+
+    def impose(at: Place, branch: Branch) -> None:
+        for steps, up, values in actions:
+            base = branch if up < 0 else at.above(up).branch
+            node = places.make(base, steps, False)
+            if node.value is None and not node.nodes:
+                node.value = values[0]
+            elif _first(node) not in values:
+                raise Unwritable("", "pack", f"{row.source}: what is written contradicts its own when")
+
+    return impose
+
+
+def _claim(row: Row, env: Env) -> Writer:
+    place = env.place(row.place, row) if row.place else None
+    make = _node(row, env) if place is not None else None
+    parts, assert_when = claim_parts(row, env, place), _asserter(row, env)
+
+    def write(at: Place) -> bool:
+        done = False
+        for slot in at.ledger.claims(row.claim):
+            said = {part.get("url"): part for part in slot[0][slot[1]].get("extension", [])}
+            branch = make(at, bool(row.each)) if make else at.branch
+            if not _say_claim(branch, said, parts, at.ledger):
+                if make:
+                    _remove(at, branch)
+                continue
+            at.ledger.use(*slot)
+            assert_when(at, branch)
+            done = True
+            if not row.each:
+                break
+        return done
+
+    return write
+
+
+def _say_claim(
+    branch: Branch, said: dict[Any, Any], parts: list[tuple[str, places.Place, Transform]], ledger: Ledger
+) -> bool:
+    if not parts:
+        value = (said.get("value") or {}).get("valueString")
+        return isinstance(value, str) and _put(branch, value)
+    done = False
+    for url, place, transform in parts:
+        part = said.get(url) or {}
+        held = part.get("valueDate") or part.get("valueString")
+        value = None if held is None else transform.write(held, ledger, "MessageHeader.extension")
+        if value is not None:
+            done = _put(places.make(branch, place.steps, False), value) or done
+    return done
+
+
+def where_holds(resources: Sequence[Json], tests: Callable[[Json], tuple[Test, ...]]) -> bool:
+    """Whether the conditions hold on any of the resources."""
+    return any(paths.holds(resource, tests(resource)) for resource in resources)
