@@ -226,13 +226,14 @@ class Treating(Body):
 
 
 class Plan(Body):
-    """A protection plan: who may be told what for it."""
+    """A protection plan: who may be told what for it. One without a date or an approval is none."""
 
+    start: AwareDatetime
     members: tuple[str, ...] = Field(min_length=1)
     """Registry ids."""
     data_classes: frozenset[DataClass] = frozenset()
-    approved_by: str = ""
-    """Administrator id or name of office of who approved it."""
+    approved_by: str = Field(min_length=1)
+    """Administrator id or office of who approved it."""
 
     def agencies(self) -> tuple[str, ...]:
         """Its members."""
