@@ -6,7 +6,7 @@ In ER7 a segment is named alone: the structure says through which groups it is r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,10 +133,29 @@ def leaf(node: Node) -> tuple[Any, Node]:
             return node.value, node
 
 
+Undo = Callable[[], None]
+"""Takes out again what :func:`make` made."""
+
+
 def make(branch: Branch, steps: tuple[str, ...], new: bool) -> Branch:
     """The node at the steps, made where missing; `new` makes the last one anew (a further repeat)."""
+    return make_undoable(branch, steps, new)[0]
+
+
+def make_undoable(branch: Branch, steps: tuple[str, ...], new: bool) -> tuple[Branch, Undo]:
+    """As :func:`make`, with the way to take out again what was made, and nothing else."""
+    holder, made = branch, None
     for position, step in enumerate(steps):
         last = position == len(steps) - 1
         found = None if new and last else next(branch.all(step), None)
-        branch = found if found is not None else branch.add(step)
-    return branch
+        if found is None:
+            found = branch.add(step)
+            if made is None:
+                holder, made = branch, found
+        branch = found
+    return branch, lambda: _take_out(holder, made)
+
+
+def _take_out(holder: Branch, made: Branch | None) -> None:
+    if made is not None:
+        holder.nodes = [node for node in holder.nodes if node is not made]

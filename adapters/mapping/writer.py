@@ -9,7 +9,7 @@ from adapters.errors import Unwritable
 from adapters.mapping import paths, places
 from adapters.mapping.env import Env
 from adapters.mapping.ledger import Ledger, Place, missing
-from adapters.mapping.paths import ABSENT, PRESENT, Json, Path, Slot, Test
+from adapters.mapping.paths import ABSENT, PRESENT, Json, Path, Slot
 from adapters.mapping.reader import Making, claim_parts, making
 from adapters.mapping.rows import Row
 from adapters.mapping.values import Transform, compile_value, original_code
@@ -75,16 +75,16 @@ def _compile(row: Row, env: Env) -> Writer:
     return _value(row, env)
 
 
-def _node(row: Row, env: Env) -> Callable[[Place, bool], Branch]:
-    """Makes the row's source node; with `new`, a further repeat."""
+def _node(row: Row, env: Env) -> Callable[[Place, bool], tuple[Branch, places.Undo]]:
+    """Makes the row's source node; with `new`, a further repeat. Beside it, how to take it out again."""
     place = env.place(row.place, row)
     repeats = bool(row.each)
 
-    def make(at: Place, new: bool) -> Branch:
-        branch = places.make(at.above(place.up).branch, place.steps, new)
+    def make(at: Place, new: bool) -> tuple[Branch, places.Undo]:
+        branch, undo = places.make_undoable(at.above(place.up).branch, place.steps, new)
         if repeats:
             branch.repeats = True
-        return branch
+        return branch, undo
 
     return make
 
@@ -117,10 +117,9 @@ def _value(row: Row, env: Env) -> Writer:
         if tests and not paths.holds(at.element, tests):
             return False
         for slot, value in say(at):
-            branch = make(at, many)
+            branch, undo = make(at, many)
             if not _put(branch, value):
-                if many:
-                    _remove(at, branch)
+                undo()
                 break
             ledger.use(*slot)
             assert_when(at, branch)
@@ -132,7 +131,7 @@ def _value(row: Row, env: Env) -> Writer:
         elif row.required:
             raise missing(_told(at, path), "the recipient's format requires it")
         elif row.out:
-            _say_constant(at, make(at, False), row.out)
+            _say_constant(at, make(at, False)[0], row.out)
         return done
 
     return write
@@ -301,13 +300,12 @@ def _maker(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
         reference, (resource, key) = slot
         if key in ledger.taken or not paths.holds(resource, tests):
             return False
-        branch = make(at, bool(row.each)) if make else at.branch
+        branch, undo = make(at, bool(row.each)) if make else (at.branch, _nothing)
         up = at if make else at.up
         ledger.taken.add(key)
         if not write_rows(Place(branch, up, resource, {}, (*at.resources, resource), ledger, ordinal)):
             ledger.taken.discard(key)
-            if make:
-                _remove(at, branch)
+            undo()
             return False
         assert_when(at, branch)
         ledger.use_tests(resource, tests)
@@ -336,11 +334,10 @@ def _element(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
         ledger = at.ledger
         if not ledger.fresh(slot) or not paths.holds(element, selector) or not paths.holds(element, tests):
             return False
-        branch = make(at, bool(row.each)) if make else at.branch
+        branch, undo = make(at, bool(row.each)) if make else (at.branch, _nothing)
         up = at if make else at.up
         if not write_rows(Place(branch, up, element, {}, at.resources, ledger, ordinal)):
-            if make:
-                _remove(at, branch)
+            undo()
             return False
         assert_when(at, branch)
         ledger.use_tests(element, tests + selector)
@@ -361,13 +358,12 @@ def _mover(row: Row, env: Env) -> Writer:
     def write(at: Place) -> bool:
         if tests and not paths.holds(at.element, tests):
             return False
-        branch = make(at, False) if make else at.branch
+        branch, undo = make(at, False) if make else (at.branch, _nothing)
         below = Place(branch, at, at.element, at.own, at.resources, at.ledger) if make else at
         if not write_rows(below):
             if row.required:
                 raise missing(row.place, "the recipient's format requires it")
-            if make:
-                _remove(at, branch)
+            undo()
             return False
         assert_when(at, branch)
         at.ledger.use_tests(at.element, tests)
@@ -376,28 +372,8 @@ def _mover(row: Row, env: Env) -> Writer:
     return write
 
 
-def _remove(at: Place, branch: Branch) -> None:
-    """Take a node out again that nothing was said at."""
-
-    def below(node: Branch) -> bool:
-        for index, child in enumerate(node.nodes):
-            if child is branch:
-                del node.nodes[index]
-                return True
-            if below(child):
-                return True
-        return False
-
-    if _said(branch):
-        return
-    top = at
-    while top.up is not None:
-        top = top.up
-    below(top.branch)
-
-
-def _said(branch: Branch) -> bool:
-    return False
+def _nothing() -> None:
+    """Nothing was made, so nothing is taken out."""
 
 
 def _choose(row: Row, env: Env) -> Writer:
@@ -451,7 +427,7 @@ def _format_constant(row: Row, env: Env) -> Writer:
     make = _node(row, env)
 
     def write(at: Place) -> bool:
-        _say_constant(at, make(at, False), row.out)
+        _say_constant(at, make(at, False)[0], row.out)
         return False
 
     return write
@@ -494,10 +470,9 @@ def _claim(row: Row, env: Env) -> Writer:
         done = False
         for slot in at.ledger.claims(row.claim):
             said = {part.get("url"): part for part in slot[0][slot[1]].get("extension", [])}
-            branch = make(at, bool(row.each)) if make else at.branch
+            branch, undo = make(at, bool(row.each)) if make else (at.branch, _nothing)
             if not _say_claim(branch, said, parts, at.ledger):
-                if make:
-                    _remove(at, branch)
+                undo()
                 continue
             at.ledger.use(*slot)
             assert_when(at, branch)
@@ -523,8 +498,3 @@ def _say_claim(
         if value is not None:
             done = _put(places.make(branch, place.steps, False), value) or done
     return done
-
-
-def where_holds(resources: Sequence[Json], tests: Callable[[Json], tuple[Test, ...]]) -> bool:
-    """Whether the conditions hold on any of the resources."""
-    return any(paths.holds(resource, tests(resource)) for resource in resources)
