@@ -89,8 +89,7 @@ def _context(disclosure: Disclosure, facts: Facts, edition: Edition, at: datetim
             at=at,
             zone=facts.zone,
             classes=frozenset(disclosure.classes),
-            permit_over_forbid=profile == "pcf",
-            strict_codes=profile == "hub",
+            profile=profile,
         )
         for purpose in sorted(one.value for one in disclosure.purposes) or [""]
     )

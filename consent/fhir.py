@@ -78,8 +78,6 @@ class Actor:
     identifiers: frozenset[Code] = frozenset()
     roles: frozenset[Code] = frozenset()
     about_sender: bool = False
-    resolved: bool = True
-    """False: only references, and nothing tells whom they stand for."""
     unreadable: bool = False
 
 
@@ -376,7 +374,6 @@ class _Reader:
             identifiers=frozenset(identifiers),
             roles=own_roles,
             about_sender=about_sender,
-            resolved=bool(identifiers) or not references,
         )
 
     def _resolve(self, value: Any, references: set[str], identifiers: set[Code], depth: int) -> None:

@@ -42,7 +42,7 @@ class Party:
     """FHIR references that stand for it (``Organization/54``)."""
     roles: tuple[Code, ...] = ()
     parents: tuple[str, ...] = ()
-    """Registry ids and references up the organisation tree, nearest first."""
+    """Registry ids, references and ``system|value`` identifiers up the organisation tree, nearest first."""
     groups: tuple[str, ...] = ()
     """FHIR Group references that it is a member of."""
     officer: str = ""

@@ -14,6 +14,7 @@ from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from consent import model
+from consent.alone import decide_alone
 from consent.engine import decide
 from consent.errors import UnreadableInput
 from consent.fhir import as_list, codes_of, identifiers_of, read_consent
@@ -22,6 +23,7 @@ from consent.labels import label
 from consent.model import AgreedBy, Code, ConsentFact, Disclosure, FactRef, Facts, Item, Party, Span
 from consent.moments import interval
 from consent.release import release
+from consent.requests import CORNERS
 from consent.rulebook import Policy
 from consent.vocabulary import DATA_CLASS_SYSTEM, Action, DataClass, Event, Purpose
 
@@ -49,14 +51,22 @@ def decide_input(payload: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     if not isinstance(payload, Mapping):
         raise UnreadableInput("input: not a JSON object")
     profile = payload.get("profile", "hub")
-    if profile != "hub":
-        raise UnreadableInput("profile: only hub is spoken here")
+    if profile not in CORNERS:
+        raise UnreadableInput(f"profile: one of {', '.join(CORNERS)}")
     at = moment(payload.get("asOf"), "asOf")
     references = _references(payload)
-    facts = facts_from_input(payload, references)
+    facts = facts_from_input(payload, references, at)
     bundle = label(_bundle(payload), policy)
-    disclosure = _disclosure(payload, references, facts, bundle)
-    decision = decide(disclosure, facts, policy, at)
+    # Without a word about person, recipient or facts there is nothing for the law to judge.
+    alone = profile != "hub" or not any(payload.get(key) for key in ("person", "recipient", "facts"))
+    disclosure = _disclosure(payload, references, facts, bundle, alone)
+    if alone:
+        request = payload.get("request") or {}
+        decision = decide_alone(
+            disclosure, facts, policy, at, CORNERS[profile], frozenset(codes_of(request.get("category")))
+        )
+    else:
+        decision = decide(disclosure, facts, policy, at)
     answer = _answer(decision)
     if "resources" in payload:
         released = release(bundle, decision)
@@ -72,11 +82,14 @@ def moment(value: Any, place: str) -> datetime:
     return found[0]
 
 
-def consents_from_input(payload: Mapping[str, Any], references: Mapping[str, Any]) -> tuple[ConsentFact, ...]:
-    """The consents of an input; what the hub knows about an act stands beside a Consent under ``consent``.
+def consents_from_input(
+    payload: Mapping[str, Any], references: Mapping[str, Any], at: datetime
+) -> tuple[ConsentFact, ...]:
+    """The consents of an input; what the hub knows about an act may stand beside a Consent: ``{"consent": {...},
+    "givenBy": ..., "as": "child", "evidence": ..., "withdrawnAt": ...}``.
 
-    A bare Consent counts as given by the child with evidence when it names neither a performer nor a source: offline
-    nobody can look the act up, and integrators test the trees.
+    Offline nobody can look an act up, so a bare Consent counts as evidenced, as given on its own date (else at `at`),
+    and by its performer: a RelatedPerson as representative, anybody else as the child.
     """
     found = []
     for index, one in enumerate(as_list(payload.get("consents"))):
@@ -89,11 +102,16 @@ def consents_from_input(payload: Mapping[str, Any], references: Mapping[str, Any
         tree = read_consent(resource, references)
         stated = _read(ConsentFact, {"resource": {}, **about}, f"consents[{index}]") if about else None
         fact = stated or ConsentFact(FactRef("consent", "", 0), {}, evidence="input")
+        if not tree.date and fact.given_at is None:
+            fact = replace(fact, given_at=at)
+        if not fact.given_by:
+            by, as_ = _performer(resource, payload)
+            fact = replace(fact, given_by=by, as_=as_)
         found.append(replace(fact, ref=FactRef("consent", tree.id or str(index), 1), resource=resource, tree=tree))
     return tuple(found)
 
 
-def facts_from_input(payload: Mapping[str, Any], references: Mapping[str, Any]) -> Facts:
+def facts_from_input(payload: Mapping[str, Any], references: Mapping[str, Any], at: datetime) -> Facts:
     """The facts of an input: the person, what is recorded, and the consents."""
     person = payload.get("person") or {}
     stated = payload.get("facts") or {}
@@ -114,17 +132,17 @@ def facts_from_input(payload: Mapping[str, Any], references: Mapping[str, Any]) 
         zone=str(person.get("zone", ZONE)),
         **lists,
     )
-    return replace(facts, consents=_given(consents_from_input(payload, references), facts, payload))
+    return replace(facts, consents=consents_from_input(payload, references, at))
 
 
-def _given(consents: tuple[ConsentFact, ...], facts: Facts, payload: Mapping[str, Any]) -> tuple[ConsentFact, ...]:
-    """A consent that names no giver is the child's own when the input says nothing about the person."""
-    if "person" in payload:
-        return consents
-    return tuple(
-        consent if consent.given_by else replace(consent, given_by=facts.person, as_=AgreedBy.CHILD)
-        for consent in consents
-    )
+def _performer(resource: Mapping[str, Any], payload: Mapping[str, Any]) -> tuple[str, AgreedBy]:
+    """Who gave a bare Consent."""
+    for one in as_list(resource.get("performer")):
+        reference = one.get("reference") if isinstance(one, Mapping) else None
+        if isinstance(reference, str) and reference.startswith("RelatedPerson/"):
+            return reference.removeprefix("RelatedPerson/"), AgreedBy.REPRESENTATIVE
+    person = payload.get("person")
+    return str(person.get("id", "person")) if isinstance(person, Mapping) else "person", AgreedBy.CHILD
 
 
 def _birth(value: Any) -> date | None:
@@ -155,12 +173,12 @@ def _bundle(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _disclosure(
-    payload: Mapping[str, Any], references: Mapping[str, Any], facts: Facts, bundle: dict[str, Any]
+    payload: Mapping[str, Any], references: Mapping[str, Any], facts: Facts, bundle: dict[str, Any], alone: bool
 ) -> Disclosure:
     request = payload.get("request") or {}
     if not isinstance(request, Mapping):
         raise UnreadableInput("request: not an object")
-    items = items_of(bundle) if "resources" in payload else _probes(request)
+    items = items_of(bundle) if "resources" in payload else () if alone else _probes(request)
     event = request.get("event")
     return Disclosure(
         sender=Party(""),
@@ -231,6 +249,9 @@ def _known_as(identifiers: tuple[Code, ...], references: Mapping[str, Any]) -> t
             name = above.get("reference") if isinstance(above, Mapping) else None
             if isinstance(name, str) and name not in parents and name not in own:
                 parents.append(name)
+                parents += [
+                    f"{one.system}|{one.code}" for one in identifiers_of(references.get(name, {}).get("identifier"))
+                ]
                 waiting.append(name)
     return own, parents
 

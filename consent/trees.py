@@ -67,10 +67,12 @@ class Ask:
     zone: str
     classes: frozenset[Code] = frozenset()
     base_default: str = "deny"
-    strict_codes: bool = True
-    """Codes outside the known ones make a node Indeterminate (`hub`)."""
-    permit_over_forbid: bool = False
-    """Among siblings that match by label, a permit wins (`pcf`)."""
+    profile: str = "hub"
+
+    @property
+    def strict_codes(self) -> bool:
+        """Codes outside the known ones make a node Indeterminate."""
+        return self.profile == "hub"
 
 
 _NA: Final = Answer(Result.NOT_APPLICABLE)
@@ -78,12 +80,12 @@ _NA: Final = Answer(Result.NOT_APPLICABLE)
 
 def judge_tree(tree: Tree, ask: Ask, item: Item) -> Answer:
     """What `tree` says about `item`; a tree that cannot be read in full never permits."""
-    if tree.unreadable or tree.policy_rule == "?":
+    if tree.unreadable or no_base(tree):
         return Answer(Result.INDETERMINATE, may_deny=True)
     bounded = within(tree.period, ask.at, ask.zone)
     if bounded is False:
         return _NA
-    base = tree.decision or (tree.root.type if tree.root else "") or tree.policy_rule or ask.base_default
+    base = base_rule(tree, ask.base_default, ask.profile)
     root = tree.root or Node(path="", type=base)
     answer = _judge(root, base, tree.release, ask, item)
     if answer.result is Result.DENY and answer.nodes == (root,):
@@ -93,6 +95,21 @@ def judge_tree(tree: Tree, ask: Ask, item: Item) -> Answer:
     if bounded is None or (answer.result is Result.PERMIT and not readable(root, ask.strict_codes)):
         return Answer(Result.INDETERMINATE, answer.nodes, may_deny=answer.result is not Result.PERMIT)
     return answer
+
+
+def base_rule(tree: Tree, default: str, profile: str) -> str:
+    """``permit`` or ``deny`` where nothing nested says otherwise; each profile looks in its own places."""
+    root = tree.root.type if tree.root else ""
+    if profile == "leap-2020":
+        return (tree.policy_rule if tree.policy_rule != "?" else "") or root or tree.decision or default
+    if profile == "pcf":
+        return root or tree.decision or tree.policy_rule or default
+    return tree.decision or root or tree.policy_rule or default
+
+
+def no_base(tree: Tree) -> bool:
+    """Whether the only thing that could say the base rule is a policy rule that nobody here knows."""
+    return tree.policy_rule == "?" and not tree.decision and not (tree.root and tree.root.type)
 
 
 def readable(node: Node, strict_codes: bool = True) -> bool:
@@ -135,7 +152,7 @@ def _refine(own: Answer, found: list[Answer], ask: Ask) -> Answer:
     denied = [answer for answer in found if answer.result is Result.DENY]
     permitted = [answer for answer in found if answer.result is Result.PERMIT]
     unsure = [answer for answer in found if answer.result is Result.INDETERMINATE]
-    if ask.permit_over_forbid and any(node.labels for answer in permitted for node in answer.nodes):
+    if ask.profile == "pcf" and any(node.labels for answer in permitted for node in answer.nodes):
         denied = []
     if denied:
         return Answer(
@@ -212,10 +229,12 @@ def actor_matches(actor: Actor, ask: Ask) -> bool | None:
         or not actor.references.isdisjoint(party.references)
         or not actor.references.isdisjoint(party.parents)
         or not actor.references.isdisjoint(party.groups)
+        or any(f"{one.system}|{one.code}" in party.parents for one in actor.identifiers)
     )
     if not named:
-        # A party that knows its own references settles that another reference is another party.
-        return False if actor.resolved or party.references else None
+        # Names of different kinds cannot be compared, and then nobody knows whether it is another party.
+        comparable = (actor.identifiers and party.identifiers) or (actor.references and party.references)
+        return False if comparable else None
     return not actor.roles or not actor.roles.isdisjoint(party.roles)
 
 
