@@ -24,6 +24,7 @@ Reader = Annotated[Caller, may("case-read")]
 Relater = Annotated[Caller, may("person-relate")]
 Clearer = Annotated[Caller, may("suspect-clear")]
 Verifier = Annotated[Caller, may("order-verify")]
+Approver = Annotated[Caller, may("override-approve")]
 Matcher = Annotated[Caller, may("match-resolve")]
 ConsentAdmin = Annotated[Caller, may("consent-record")]
 Withdrawer = Annotated[Caller, may("consent-withdraw")]
@@ -45,6 +46,7 @@ class Search(_Asked):
     """By identifiers, or by name and birth date."""
 
     identifiers: tuple[NamedBy, ...] = ()
+    agency: str = Field(default="", description="Whose record number (MR) it is")
     name: str = Field(default="", max_length=200)
     birth_date: date | None = None
 
@@ -148,6 +150,12 @@ def history(case: str, parts: HeldParts, caller: Reader, kind: str = "") -> Hist
 def clear_suspect(case: str, fact: str, parts: HeldParts, caller: Clearer) -> Recorded:
     """One of the two persons that it takes."""
     return casework.clear_suspect(parts, caller.id, case, fact)
+
+
+@router.post("/cases/{case}/overrides/{fact}/approve", summary="Approve an override")
+def approve(case: str, fact: str, parts: HeldParts, caller: Approver) -> Recorded:
+    """Somebody else than who asked for it (R29)."""
+    return casework.approve(parts, caller.id, case, fact)
 
 
 @router.post("/cases/{case}/orders/{order}/verify", summary="Verify an order")

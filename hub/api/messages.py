@@ -5,22 +5,21 @@ The edge is async and reads a body once; everything behind it is synchronous and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from adapters.errors import TooLarge
 from hub import exchange
 from hub.api import problems
 from hub.api.callers import HeldCaller, HeldParts, metrics_of
+from hub.envelope import Acknowledgement, Envelope, Fetched
 from hub.errors import Fault, Forbidden, Invalid, Refused
-from hub.exchange import Acknowledgement, Envelope
 from hub.parts import Parts
 from hub.security.tokens import Caller
 
@@ -111,20 +110,7 @@ def inbox(agency: str, parts: HeldParts, caller: HeldCaller) -> Inbox:
 def fetch(agency: str, delivery: str, parts: HeldParts, caller: HeldCaller) -> Response:
     """The message in the agency's own format; decided and recorded at this moment."""
     caller.require_agency(agency)
-    found = exchange.fetch(parts, agency, delivery)
-
-    def body() -> Iterator[bytes]:
-        try:
-            yield found.raw
-        finally:
-            found.done()
-
-    headers = {
-        "content-length": str(len(found.raw)),
-        "hub-message-id": found.outbound_id,
-        "hub-message-type": found.type or "message",
-    }
-    return StreamingResponse(body(), headers=headers, media_type=found.media_type)
+    return Handing(exchange.fetch(parts, agency, delivery))
 
 
 @router.post("/agencies/{agency}/inbox/{delivery}/ack", status_code=204, summary="Confirm that it arrived")
@@ -133,6 +119,23 @@ def confirm(agency: str, delivery: str, parts: HeldParts, caller: HeldCaller) ->
     caller.require_agency(agency)
     exchange.confirm(parts, agency, delivery)
     return Response(status_code=204)
+
+
+class Handing(Response):
+    """A fetched message on its way out; whatever becomes of the connection, the line hears that it is over."""
+
+    def __init__(self, found: Fetched) -> None:
+        """With the message's id and type in headers, as a webhook has them."""
+        headers = {"hub-message-id": found.outbound_id, "hub-message-type": found.type or "message"}
+        super().__init__(found.raw, headers=headers, media_type=found.media_type)
+        self._found = found
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await run_in_threadpool(self._found.done)
 
 
 async def _body(request: Request, parts: Parts, caller: Caller, transport: str) -> tuple[str, bytes]:

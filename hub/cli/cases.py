@@ -79,6 +79,16 @@ def clear(case_id: CaseId, fact: str, admin: As) -> None:
     print_json(recorded)
 
 
+@case.command("approve")
+def approve(case_id: CaseId, fact: str, admin: As) -> None:
+    """Approve an override that somebody else asked for."""
+    from hub import casework
+
+    with at_desk(admin, "override-approve") as (parts, caller):
+        recorded = casework.approve(parts, caller.id, case_id, fact)
+    print_json(recorded)
+
+
 @case.command("account")
 def account(case_id: CaseId, admin: As) -> None:
     """Print who was told what about this child, when and on what ground, without other persons."""

@@ -99,7 +99,7 @@ class TokenServer(AuthorizationServer):
         """For Authlib. An unknown client hears what a wrong key hears."""
         found = self._find_client(client_id)
         if found is None:
-            raise InvalidClientError(status_code=401, description=_NOT_REGISTERED)
+            raise InvalidClientError(description=_NOT_REGISTERED)
         return found
 
     def _issue(self, client: Client, scope: str | None, **_: Any) -> dict[str, Any]:
@@ -151,9 +151,13 @@ class _Assertion(JWTBearerClientAssertion):
         self._store, self._clock, self._audience = store, clock, audience
 
     def __call__(self, query_client: Callable[[str], Client], request: OAuth2Request) -> Client:
-        client: Client | None = super().__call__(query_client, request)  # type: ignore[no-untyped-call]
-        if client is None:
-            raise InvalidClientError(status_code=401, description=_NEEDED)
+        try:
+            client: Client | None = super().__call__(query_client, request)  # type: ignore[no-untyped-call]
+            if client is None:
+                raise InvalidClientError(description=_NEEDED)
+        except InvalidClientError as error:
+            error.status_code = 401
+            raise
         return client
 
     def resolve_client_public_key(self, client: Client) -> KeySet:
@@ -163,7 +167,7 @@ class _Assertion(JWTBearerClientAssertion):
         try:
             token = jwt.decode(assertion, lambda signed: _named_key(keys, signed.headers()), list(ALGORITHMS))
         except (JoseError, ValueError):
-            raise InvalidClientError(status_code=401, description=_NOT_REGISTERED) from None
+            raise InvalidClientError(description=_NOT_REGISTERED) from None
         self.verify_claims(token.claims)
         return token.claims
 
@@ -171,13 +175,13 @@ class _Assertion(JWTBearerClientAssertion):
         now = self._clock.now().timestamp()
         fault = _fault(claims, self._audience, now)
         if fault:
-            raise InvalidClientError(status_code=401, description=fault)
+            raise InvalidClientError(description=fault)
         used = hashlib.sha256(claims["jti"].encode()).hexdigest()
         until = datetime.fromtimestamp(claims["exp"] + LEEWAY, UTC)
         with self._store.write() as unit:
             fresh = kept.use_assertion(unit, claims["iss"], used, until)
         if not fresh:
-            raise InvalidClientError(status_code=401, description=_USED)
+            raise InvalidClientError(description=_USED)
 
 
 def _named_key(keys: KeySet, header: Mapping[str, Any]) -> Key:

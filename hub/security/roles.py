@@ -33,6 +33,7 @@ MAY: Final = {
     "fact-record": _CASE,
     "suspect-clear": _CASE,
     "order-verify": _CASE | _CONSENT,
+    "override-approve": _CASE | _CONSENT,
     "match-resolve": _CASE,
     "consent-record": _CONSENT,
     "consent-withdraw": _CONSENT,
