@@ -145,6 +145,8 @@ def record(parts: Parts, actor: str, case: str, kind: str, body: Mapping[str, An
         return change.record(actor, case, kind, given, fact)
 
 
+DATED = frozenset({"plan", "emergency", "authority"})
+"""Facts that hold from when they are recorded, unless they say otherwise."""
 ACTS = {"suspect": ("set_by",), "order": ("entered_by",), "authority": ("requested_by",)}
 """Fields that say who did it, set to the actor."""
 

@@ -226,9 +226,8 @@ class Treating(Body):
 
 
 class Plan(Body):
-    """A protection plan: who may be told what for it. One without a date or an approval is none."""
+    """A protection plan: who may be told what for it. One without an approval is none."""
 
-    start: AwareDatetime
     members: tuple[str, ...] = Field(min_length=1)
     """Registry ids."""
     data_classes: frozenset[DataClass] = frozenset()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from consent import policy_documents, read_policy
+from consent import Policy, policy_documents, read_policy
 from consent.vocabulary import (
     CLAIM_URL,
     DATA_CLASS_SYSTEM,
@@ -75,6 +76,11 @@ AGENCIES = (
 )
 
 
+@cache
+def _policy() -> Policy:
+    return read_policy(policy_documents())
+
+
 class World:
     """The hub's parts, its one transport, and what a test does with them."""
 
@@ -90,7 +96,7 @@ class World:
             vault=vault,
             registry=registry,
             packs={"test/plain": PlainPack(), **packs},
-            policy=read_policy(policy_documents()),
+            policy=_policy(),
             routes=read_routes(),
             dispatcher=EmbeddedDispatcher(),
             transports={"webhook": self.wire, "mllp": self.wire},
