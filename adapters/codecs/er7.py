@@ -214,10 +214,14 @@ class Segment:
                 yield from self.all(str(number))
 
     def all(self, name: str) -> Iterator[Part]:
-        """The repetitions of a field."""
+        """The repetitions of a field; ``5[2]`` is the second only."""
         if name.isdigit() and not self._own(int(name)):
             for repeat, text in enumerate(self.repeats(int(name))):
                 yield Part(name, text, 0, self, repeat)
+        elif name.endswith("]"):
+            number, _, only = name.removesuffix("]").partition("[")
+            for repeat, text in list(enumerate(self.repeats(int(number)), 1))[int(only) - 1 : int(only)]:
+                yield Part(number, text, 0, self, repeat - 1)
 
 
 class Message:

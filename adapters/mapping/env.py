@@ -70,6 +70,8 @@ class Env:
 
     def place(self, text: str, row: Row) -> Place:
         """The row's place; one that cannot be is the row's error."""
+        if self.material.codec == "er7" and "[" in text and text not in row.when:
+            raise row.fail("a repeat is named in `when` only: rows take them all")
         try:
             return places.parse(text, self.cursors)
         except BrokenPack as broken:

@@ -15,7 +15,7 @@ from adapters.errors import BrokenPack
 from adapters.mapping.structure import Grammar, Item
 from adapters.tree import Branch, Node, State
 
-_ER7 = re.compile(r"(?:([A-Z][A-Z0-9]{2})?-(\d+))?((?:\.\d+){0,2})")
+_ER7 = re.compile(r"(?:([A-Z][A-Z0-9]{2})?-(\d+(?:\[[1-9]\d*\])?))?((?:\.\d+){0,2})")
 _FIELD = re.compile(r"(\.\d+){1,2}")
 
 

@@ -19,6 +19,8 @@ from adapters.r4 import table
 from adapters.tree import Node, State
 
 Check = Callable[[Frame, Node], bool]
+ORDINAL = "$ordinal"
+"""An `out` that says which repeat of its block a row writes, from 1; read as what says nothing more than the order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -263,9 +265,7 @@ def _tested(tests: list[tuple[Place, tuple[str, ...], bool]]) -> Check:
                 else:
                     return False
         for holder, other in seen:
-            frame.walk.seen.append(holder)
-            if other:
-                frame.walk.note(holder.place, LossKind.NORMALISE, "one of several codes that mean this")
+            (frame.walk.tested if other else frame.walk.seen).append(holder)
         return True
 
     return check
@@ -400,7 +400,7 @@ def _format_constant(row: Row, env: Env) -> Reader:
     def read(frame: Frame) -> bool:
         for node in walk_to(frame):
             value, holder = places.leaf(node)
-            if value is not None and paths.text_of(value) == row.out:
+            if value is not None and row.out in (ORDINAL, paths.text_of(value)):
                 frame.walk.seen.append(holder)
         return False
 

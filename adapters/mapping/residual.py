@@ -82,6 +82,9 @@ class Losses(Sequence[Loss]):
             yield from walk.loss
             told = {loss.place for loss in walk.loss if loss.kind is LossKind.DROP}
             seen = head | {node.place for node in walk.seen} | told
+            for place in {node.place: None for node in walk.tested if node.place not in seen}:
+                yield Loss(place, LossKind.NORMALISE, "one of several codes that mean this")
+                seen.add(place)
             for place, raw in leaves_of(tree):
                 if place not in seen:
                     why = "says delete; what was told before stays on record" if raw in ("", '""') else "not mapped"

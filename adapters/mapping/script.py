@@ -17,6 +17,7 @@ from adapters.mapping.structure import Item
 from adapters.mapping.writer import Writer, compile_rows
 from adapters.pack import Bundle, Context, Loss, Writing
 from adapters.tree import Branch
+from consent.vocabulary import Event
 
 if TYPE_CHECKING:
     from adapters.mapping.engine import Message, RowPack
@@ -30,6 +31,8 @@ class Script:
     message: Message
     rows: Writer
     dialect: str
+    head: frozenset[str]
+    """Header leaves that this type has a place for."""
 
     def fits(self, bundle: Bundle) -> bool:
         """Whether this message type is meant for the bundle: its `where` holds."""
@@ -48,6 +51,7 @@ class Script:
         prune(root)
         self._order(root)
         raw = self.pack.codec.dump(root)
+        self.pack.recognise(raw, self.message, context)
         if self.message.schema is not None and self.message.validate in ("out", "both"):
             self.message.schema.check_outbound(raw)
         ledger.close()
@@ -70,14 +74,18 @@ class Script:
 
     def _head(self, root: Branch, ledger: Ledger) -> None:
         context = ledger.context
+        names = {leaf.name for leaf in self.pack.leaves}
+        other = "answers" if self.message.event is Event.RECALL and "replaces" in names else "replaces"
         for leaf in self.pack.leaves:
+            if leaf.name == other:
+                continue
             text = context.header.get(leaf.name, "")
             if leaf.name == "at":
                 local = context.at.astimezone(dates.zone_of(context.zone))
                 text = dates.from_fhir(dates.fhir_moment(local), (leaf.date or ("iso",))[0]) or ""
             elif leaf.name in ("answers", "replaces") and not text:
                 text = answered_key(ledger.header)
-            if text:
+            if text and leaf.name in self.head:
                 self._say(root, leaf.place, text)
 
     def _order(self, root: Branch) -> None:
@@ -89,7 +97,17 @@ class Script:
 
 def compile_script(pack: RowPack, message: Message, env: Env, dialect: str) -> Script:
     """Compile a message type for writing; a broken row is a :class:`BrokenPack`."""
-    return Script(pack, message, compile_rows(message.rows, env), dialect)
+    head = frozenset(leaf.name for leaf in pack.leaves if _has(leaf.place, env))
+    return Script(pack, message, compile_rows(message.rows, env), dialect, head)
+
+
+def _has(place: str, env: Env) -> bool:
+    """Whether a message's structure has a place at all (an RRI has no recall segment)."""
+    try:
+        places.parse(place, env.cursors)
+    except BrokenPack:
+        return False
+    return True
 
 
 def answered_key(header: Json) -> str:

@@ -45,6 +45,8 @@ class Walk:
     made: list[Made] = field(default_factory=list)
     seen: list[Any] = field(default_factory=list)
     """Leaf nodes that a row read."""
+    tested: list[Any] = field(default_factory=list)
+    """Leaf nodes that a `when` found to be one of several codes, not the one that is written back."""
     loss: list[Loss] = field(default_factory=list)
     deviations: list[Deviation] = field(default_factory=list)
     claims: list[Json] = field(default_factory=list)

@@ -10,7 +10,7 @@ from adapters.mapping import paths, places
 from adapters.mapping.env import Env
 from adapters.mapping.ledger import Ledger, Place, missing
 from adapters.mapping.paths import ABSENT, PRESENT, Json, Path, Slot
-from adapters.mapping.reader import Making, claim_parts, making
+from adapters.mapping.reader import ORDINAL, Making, claim_parts, making
 from adapters.mapping.rows import Row
 from adapters.mapping.values import Transform, compile_value, original_code
 from adapters.tree import Branch
@@ -19,7 +19,6 @@ Writer = Callable[[Place], bool]
 """Says what it is for at a place; True when it said something of the bundle."""
 Taker = Callable[[Place, Slot], bool]
 """Says one canonical slot at a new source node; True when it did."""
-ORDINAL = "$ordinal"
 
 
 def compile_rows(rows: Sequence[Row], env: Env) -> Writer:
@@ -212,7 +211,7 @@ def _whole(row: Row, env: Env) -> Writer:
 def _each(group: list[Row], env: Env) -> Writer:
     """Blocks that say elements or resources, in the order in which these stand."""
     first = group[0]
-    takers = [_maker(row, env) if row.make else _element(row, env) for row in group]
+    takers = [_maker(row, env) if row.make else _element(row, env) if row.is_block else _leaf(row, env) for row in group]
     candidates = _resources(first, env) if first.make else _elements(group, env)
     many, required = bool(first.each), any(row.required for row in group)
     path = None if first.make else env.path(first.to, first)
@@ -314,6 +313,35 @@ def _maker(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
         if row.role:
             ledger.roles.setdefault(row.role, []).append(resource)
         ledger.refs += [(resource, steps, role) for steps, role in made.refs]
+        return True
+
+    return take
+
+
+def _leaf(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
+    """One value of a list at a repeat of its own."""
+    path, tests = env.path(row.to, row), env.tests(row.where, row)
+    codes = env.material.codes.get(row.codes)
+    transform = compile_value(row, path, codes, env.material.pack_id, env.material.native, env.strict)
+    make, assert_when = _node(row, env), _asserter(row, env)
+    keeps = row.codes if row.codes and row.unknown == "keep" else ""
+
+    def take(at: Place, slot: Slot, ordinal: int) -> bool:
+        held = slot[0][slot[1]]
+        if not at.ledger.fresh(slot) or not paths.holds(at.element, tests):
+            return False
+        value = transform.write(held, at.ledger, path.text)
+        if value is None and keeps and isinstance(held, dict):
+            value = original_code(held.get("extension"), env.material.pack_id, keeps)
+        if value is None:
+            return False
+        branch, undo = make(at, True)
+        if not _put(branch, value):
+            undo()
+            return False
+        at.ledger.use(*slot)
+        at.ledger.use_tests(at.element, tests)
+        assert_when(at, branch)
         return True
 
     return take
