@@ -20,6 +20,7 @@ from adapters.codecs import json as json_codec
 from adapters.codecs import xml as xml_codec
 from adapters.errors import BrokenPack
 from adapters.mapping import codes as code_maps
+from adapters.mapping.bundles import bundle_pack
 from adapters.mapping.engine import Codec, Dialect, HeadLeaf, Message, RowPack, broken_first
 from adapters.mapping.rows import Row, parse_rows, texts
 from adapters.mapping.schemas import Schema
@@ -37,7 +38,7 @@ def load_packs(*folders: Path) -> dict[str, Pack]:
     """The built-in packs and those below `folders`, by id; two of one id are a :class:`BrokenPack`."""
     packs: dict[str, Pack] = {}
     for manifest in find_manifests(BUILT_IN, *folders):
-        pack = load_pack(read_folder(manifest.parent))
+        pack = load_pack(read_folder(manifest.parent), lazy=True)
         if pack.id in packs:
             raise BrokenPack(f"{pack.id}: two packs have this id")
         packs[pack.id] = pack
@@ -67,18 +68,17 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def load_pack(files: Mapping[str, bytes]) -> Pack:
+def load_pack(files: Mapping[str, bytes], *, lazy: bool = False) -> Pack:
     """A pack from its files (path in the pack -> bytes).
 
+    A `lazy` one compiles the rows of a message type when the first such message comes, and a broken row shows then.
     Raises :class:`BrokenPack`, which names the file and the row.
     """
     manifest = _yaml(files, "manifest.yaml")
     _validate("manifest", manifest, "manifest.yaml")
     digest = _digest(files)
     if manifest["codec"] == "fhir":
-        from adapters.mapping.bundles import load_bundle_pack
-
-        return load_bundle_pack(manifest, files, digest)
+        return bundle_pack(manifest, _bundle_data(manifest, files), digest)
     codes = {
         name: code_maps.load(name, raw)
         for name, raw in files.items()
@@ -102,8 +102,19 @@ def load_pack(files: Mapping[str, bytes]) -> Pack:
         dialects=dialects,
         codes=codes,
     )
-    pack.compile()
+    if not lazy:
+        pack.compile()
     return pack
+
+
+def _bundle_data(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Any:
+    """What a fhir pack says of bundles."""
+    name = manifest.get("classes", "")
+    if not name:
+        raise BrokenPack("manifest.yaml: a fhir pack needs classes")
+    data = _named(_yaml(files, name), {"hub": HUB_BASE, **manifest.get("names", {})}, name)
+    _validate("bundle", data, name)
+    return data
 
 
 def _digest(files: Mapping[str, bytes]) -> str:
@@ -126,7 +137,7 @@ def _yaml(files: Mapping[str, bytes], name: str) -> Any:
         raise BrokenPack(f"{name} line {line}: cannot be read as YAML") from None
 
 
-class _StringLoader(yaml.BaseLoader):
+class _StringLoader(yaml.CBaseLoader):
     """Every scalar a string; a key twice in one mapping is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
@@ -194,7 +205,8 @@ def _messages(
 ) -> tuple[Message, ...]:
     names = {"hub": HUB_BASE, **manifest.get("names", {}), **own}
     schemas: dict[str, Schema] = {}
-    found = tuple(_message(raw, names, files, codes, schemas) for raw in manifest["messages"])
+    maps: dict[str, _Map] = {}
+    found = tuple(_message(raw, names, files, codes, schemas, maps) for raw in manifest["messages"])
     broken_first(found)
     return found
 
@@ -205,6 +217,7 @@ def _message(
     files: Mapping[str, bytes],
     codes: Mapping[str, code_maps.CodeMap],
     schemas: dict[str, Schema],
+    maps: dict[str, _Map],
 ) -> Message:
     said = _named(raw, names, "manifest.yaml")
     source = f"manifest.yaml message {said['type']}"
@@ -218,7 +231,7 @@ def _message(
             raise BrokenPack(f"{source}: there is no code map {event['codes']}")
     elif event not in set(Event):
         raise BrokenPack(f"{source}: no event is called {event or 'nothing'}")
-    rows, shapes = _map(said.get("map", ""), names, files)
+    rows, shapes = _map(said.get("map", ""), names, files, maps)
     schema = said.get("schema", "")
     if schema and schema not in schemas:
         schemas[schema] = Schema(schema, files)
@@ -253,17 +266,21 @@ def _grammar(text: str, source: str) -> Grammar:
         raise BrokenPack(f"{source}: {broken}") from None
 
 
-def _map(
-    name: str, names: Mapping[str, str], files: Mapping[str, bytes]
-) -> tuple[tuple[Row, ...], dict[str, tuple[Row, ...]]]:
-    """A map's rows, and the shapes of it and of what it includes."""
+_Map = tuple[tuple[Row, ...], dict[str, tuple[Row, ...]]]
+"""A map's rows, and the shapes of it and of what it includes."""
+
+
+def _map(name: str, names: Mapping[str, str], files: Mapping[str, bytes], known: dict[str, _Map]) -> _Map:
+    """Read a map file once; `known` keeps what several messages share."""
     if not name:
         return (), {}
-    raw: Any = _named(_yaml(files, name), names, name)
-    _validate("map", raw, name)
-    shapes: dict[str, tuple[Row, ...]] = {}
-    for other in raw.get("include", ()):
-        shapes |= _map(other, names, files)[1]
-    for shape, rows in raw.get("shapes", {}).items():
-        shapes[shape] = parse_rows(rows, f"{name} shape {shape}")
-    return parse_rows(raw.get("rows", ()), f"{name} rows"), shapes
+    if name not in known:
+        raw: Any = _named(_yaml(files, name), names, name)
+        _validate("map", raw, name)
+        shapes: dict[str, tuple[Row, ...]] = {}
+        for other in raw.get("include", ()):
+            shapes |= _map(other, names, files, known)[1]
+        for shape, rows in raw.get("shapes", {}).items():
+            shapes[shape] = parse_rows(rows, f"{name} shape {shape}")
+        known[name] = parse_rows(raw.get("rows", ()), f"{name} rows"), shapes
+    return known[name]
