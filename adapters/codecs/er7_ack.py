@@ -15,8 +15,8 @@ from typing import Final
 from adapters.codecs import er7
 from adapters.codecs.er7 import STANDARD, escape
 from adapters.errors import AdapterError, Refusal
-from adapters.mapping.places import leaf, walk
 from adapters.pack import Head
+from adapters.tree import Node
 
 ACCEPT: Final = "accept"
 ERROR: Final = "error"
@@ -153,9 +153,11 @@ def read_ack(raw: bytes) -> Ack | None:
         return None
 
 
-def _text(tree: er7.Node, *steps: str) -> str:
-    for node in walk(tree, steps):
-        value, _ = leaf(node)
-        if value is not None:
-            return str(value)
+def _text(tree: Node, segment: str, field: str, component: str = "") -> str:
+    """The first value at a place, "" without one."""
+    for line in tree.all(segment):
+        for part in line.all(field):
+            if isinstance(part, er7.Part):
+                found = next(part.all(component), None) if component else part
+                return (found.first if found else None) or ""
     return ""

@@ -136,13 +136,28 @@ class RowPack:
         dialect = context.dialect if context.dialect in self.dialects else ""
         event = event_of(bundle)
         candidates = [m for m in self.dialects[dialect].messages if m.event is event and m.direction != "in"]
-        script = next(
-            (s for m in candidates if (s := self._script(m, dialect)).fits(bundle)),
-            None,
-        )
-        if script is None:
-            raise Unwritable("MessageHeader.eventCoding", "event", "this format has no message for this event")
-        return script.write(bundle, context)
+        fault = Unwritable("MessageHeader.eventCoding", "event", "this format has no message for this event")
+        for message in candidates:
+            script = self._script(message, dialect)
+            if script.fits(bundle):
+                try:
+                    return script.write(bundle, context)
+                except Unwritable as found:
+                    fault = found
+        raise fault
+
+    def recognise(self, raw: bytes, message: Message, context: Context) -> None:
+        """Refuse to send what would not be read as this type, in its own structure."""
+        tree = self.codec.parse(raw).tree
+        dialect = context.dialect if context.dialect in self.dialects else ""
+        found = next((m for m in self.dialects[dialect].messages if self._is(m, tree, [])), None)
+        if found is None or found.type != message.type:
+            raise Unwritable("MessageHeader", "type", f"the bundle does not say what makes a {message.type}")
+        if message.grammar is not None and isinstance(tree, er7.Message):
+            try:
+                fold(tree, message.grammar)
+            except Malformed as fault:
+                raise Unwritable(fault.place, "structure", fault.why) from None
 
     def _version(self, head: Head) -> Iterator[Deviation]:
         if self.versions and head.version and head.version not in self.versions:

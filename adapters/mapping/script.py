@@ -83,7 +83,7 @@ class Script:
             if leaf.name == "at":
                 local = context.at.astimezone(dates.zone_of(context.zone))
                 text = dates.from_fhir(dates.fhir_moment(local), (leaf.date or ("iso",))[0]) or ""
-            elif leaf.name in ("answers", "replaces") and not text:
+            elif leaf.name == ("replaces" if event_of(ledger.bundle) is Event.RECALL else "answers") and not text:
                 text = answered_key(ledger.header)
             if text and leaf.name in self.head:
                 self._say(root, leaf.place, text)

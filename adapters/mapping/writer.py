@@ -147,6 +147,7 @@ def _sayer(row: Row, env: Env) -> Callable[[Place], list[tuple[Slot, Any]]]:
     codes = env.material.codes.get(row.codes)
     transform = compile_value(row, path, codes, env.material.pack_id, env.material.native, env.strict)
     steps, name = path.steps, path.steps[-1].name
+    again = row.direction == "out"  # says in the format's own way what another row has said
     keeps = row.codes if row.codes and row.unknown == "keep" else ""
 
     def say(at: Place) -> list[tuple[Slot, Any]]:
@@ -154,7 +155,7 @@ def _sayer(row: Row, env: Env) -> Callable[[Place], list[tuple[Slot, Any]]]:
         found: list[tuple[Slot, Any]] = []
         slots = ledger.slots(at.element, steps, at.own)
         for slot in slots:
-            if not ledger.fresh(slot):
+            if not again and not ledger.fresh(slot):
                 continue
             held = slot[0][slot[1]]
             value = transform.write(held, ledger, path.text)
