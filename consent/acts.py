@@ -275,7 +275,8 @@ def refusals_at(
         else:
             person = refusal.by in people.unbarred and "representative" in people.band.needs
         party = disclosure.recipient
-        to = refusal.recipient in ("", party.id) or refusal.recipient in (*party.parents, *party.references)
+        names = ("", party.id, *party.parents, *party.references, *party.alternate_for)
+        to = refusal.recipient in names
         return person and to and refusal.span.holds(at) and refusal.service in ("", service)
 
     return tuple(refusal for refusal in facts.refusals if counts(refusal))

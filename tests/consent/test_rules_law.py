@@ -1,0 +1,588 @@
+"""Rules R18 to R41: what the law opens and closes whatever people consent to. Permit, deny and boundary for each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+import consent
+from consent.model import (
+    Authority,
+    Code,
+    Decision,
+    Facts,
+    ObligationKind,
+    Outcome,
+    Party,
+    Relationship,
+    Span,
+    Tie,
+)
+from consent.vocabulary import Action, Basis, DataClass, Event, Purpose, Sector, View
+from tests.consent.world import (
+    AT,
+    CHILD,
+    FATHER,
+    LOINC,
+    MOTHER,
+    SINCE,
+    agency,
+    ask,
+    child,
+    decide,
+    emergency,
+    father,
+    given,
+    item,
+    line,
+    member,
+    no_contact,
+    order,
+    plan,
+    policy,
+    provision,
+    ref,
+    referral,
+    refusal,
+    report,
+    suspect,
+    treating,
+    view,
+    why,
+)
+
+POLICE, HEALTH, SOCIAL, SCHOOL = Sector.POLICE, Sector.HEALTH, Sector.SOCIAL, Sector.EDUCATION
+EXAM, FORENSIC, ALLEGATION = DataClass.MEDICAL_EXAM, DataClass.FORENSIC, DataClass.ALLEGATION
+REPORT = {"event": Event.REPORT}
+CODE, OTHER = Code(LOINC, "named"), Code(LOINC, "other")
+EVERYTHING = [item(one) for one in DataClass]
+
+
+def left(decision: Decision) -> dict[str, str]:
+    """What leaves: class -> view."""
+    return {one.place.split(":")[-1]: one.view.value for one in decision.verdicts if one.view is not View.NONE}
+
+
+def born(years: int, days_before: int = 0) -> date:
+    return date(AT.year - years, AT.month, AT.day) + timedelta(days=days_before)
+
+
+def test_R18_under_sixteen_the_report_goes_without_consent() -> None:
+    """Ward police owed the report hear it; police who are not owed it, or another message, hear nothing."""
+    facts = child(reports=(report("police"),))
+    assert left(decide(ask(POLICE, *EVERYTHING, **REPORT), facts)).keys() == {
+        "demographics", "medical-exam", "allegation", "alleged-perpetrator",
+    }  # fmt: skip
+    assert view(POLICE, ALLEGATION, facts) is View.NONE
+    assert view(replace(agency(POLICE), id="other-police"), ALLEGATION, facts, **REPORT) is View.NONE
+    assert view(HEALTH, EXAM, facts, **REPORT) is View.NONE
+
+
+def test_R18_the_report_tells_whom_to_tell_first() -> None:
+    """The child is to be told; the hub's people see that duty on the decision."""
+    decision = decide(ask(POLICE, item(ALLEGATION), **REPORT), child(reports=(report("police"),)))
+    assert ("notify", "child") in {(one.kind.value, one.detail) for one in decision.obligations}
+
+
+@pytest.mark.parametrize(
+    ("birth", "grave", "expected"),
+    [
+        (born(16, 1), False, View.FULL),
+        (born(16), False, View.NONE),
+        (born(16), True, View.FULL),
+        (born(18, 1), True, View.FULL),
+        (born(18), True, View.NONE),
+        (None, False, View.FULL),
+    ],
+    ids=["15 y 364 d", "16", "16 grave", "17 y 364 d grave", "18 grave", "unknown"],
+)
+def test_R19_at_sixteen_and_seventeen_only_grave_danger_or_crime(birth: date, grave: bool, expected: View) -> None:
+    """The report without consent ends at sixteen, at eighteen where the danger is grave."""
+    assert view(POLICE, ALLEGATION, child(birth, reports=(report("police", grave=grave),)), **REPORT) is expected
+
+
+def test_R20_vital_interest_opens_the_minimum_and_ends_after_a_day() -> None:
+    """The responder who states the need learns who the child is and what endangers her, for 24 hours."""
+    start = datetime(2026, 6, 15, 8, tzinfo=UTC)
+    facts = child(emergencies=(emergency("health"),))
+    assert left(decide(ask(HEALTH, *EVERYTHING), facts)) == {
+        "demographics": "summary", "shelter-location": "flag", "court-orders": "summary",
+        "alleged-perpetrator": "summary",
+    }  # fmt: skip
+    assert view(HEALTH, DataClass.DEMOGRAPHICS, facts, start + timedelta(hours=24, seconds=-1)) is View.SUMMARY
+    assert view(HEALTH, DataClass.DEMOGRAPHICS, facts, start + timedelta(hours=24)) is View.NONE
+
+
+@pytest.mark.parametrize(
+    "change", [{"reason": ""}, {"agency": "police"}, {"span": Span()}, {"kind": "curiosity"}], ids=str
+)
+def test_R20_who_does_not_state_the_need_gets_nothing(change: dict[str, object]) -> None:
+    """No reason, another agency, no beginning or an unknown kind: no vital interest."""
+    assert view(HEALTH, DataClass.DEMOGRAPHICS, child(emergencies=(emergency("health", **change),))) is View.NONE
+
+
+def test_R20_vital_interest_outranks_a_refusal() -> None:
+    """A refusal does not stop the rescue, and those concerned are told afterwards."""
+    facts = child(emergencies=(emergency("health"),), refusals=(refusal(), refusal(MOTHER)))
+    decision = decide(ask(HEALTH, item(DataClass.DEMOGRAPHICS)), facts)
+    assert decision.leaves
+    assert ObligationKind.NOTIFY in {one.kind for one in decision.obligations}
+
+
+def broken(**changes: object) -> Facts:
+    base = emergency("health", kind="break-glass", second_factor=True, officer="doctor-1")
+    return child(emergencies=(replace(base, **changes),))
+
+
+def test_R21_break_glass_needs_a_second_factor_a_reason_and_a_named_person() -> None:
+    """With all three the named doctor reads for four hours, and the access is reviewed within 72."""
+    doctor = agency(HEALTH, officer="doctor-1")
+    one = item(DataClass.DEMOGRAPHICS)
+    decision = decide(ask(doctor, one), broken())
+    assert decision.leaves
+    start = datetime(2026, 6, 15, 8, tzinfo=UTC)
+    assert [(task.kind, task.due) for task in decision.tasks] == [("review-break-glass", start + timedelta(hours=72))]
+    assert view(doctor, one, broken(), start + timedelta(hours=4, seconds=-1)) is View.SUMMARY
+    assert view(doctor, one, broken(), start + timedelta(hours=4)) is View.NONE
+    for missing in ({"second_factor": False}, {"reason": ""}, {"officer": ""}):
+        assert view(doctor, one, broken(**missing)) is View.NONE
+    assert view(agency(HEALTH, officer="doctor-2"), one, broken()) is View.NONE
+
+
+def test_R21_break_glass_never_opens_photographs_or_the_reporter() -> None:
+    """Neither class opens on it, whoever breaks the glass."""
+    for sector in Sector:
+        facts = broken(agency=sector.value)
+        party = agency(sector, officer="doctor-1")
+        for one in (DataClass.PHOTOGRAPHS, DataClass.REPORTER_IDENTITY):
+            assert view(party, one, facts) is View.NONE
+
+
+def test_R21_break_glass_outranks_a_refusal_but_no_never() -> None:
+    """It invokes vital interest and nothing more."""
+    doctor = agency(HEALTH, officer="doctor-1")
+    assert view(doctor, DataClass.DEMOGRAPHICS, replace(broken(), refusals=(refusal(),))) is View.SUMMARY
+    school = agency(SCHOOL, officer="doctor-1")
+    assert not decide(ask(school, *EVERYTHING), broken(agency="education")).leaves
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"number": ""},
+        {"body": ""},
+        {"issued": None},
+        {"items": ()},
+        {"verified_by": ""},
+        {"verified_by": "admin-1"},
+        {"items": (line(None),)},
+        {"items": (line(FORENSIC, ""),)},
+        {"items": (line(FORENSIC, "court"),)},
+        {"items": (line(EXAM),)},
+    ],
+    ids=["number", "body", "date", "items", "claim", "same person", "class", "recipient", "elsewhere", "other class"],
+)
+def test_R22_an_order_counts_only_verified_and_complete(change: dict[str, object]) -> None:
+    """A missing field, a missing second person or another item: nothing."""
+    good = order(line(FORENSIC))
+    assert view(POLICE, FORENSIC, child(orders=(good,))) is View.FULL
+    assert view(POLICE, FORENSIC, child(orders=(replace(good, **change),))) is View.NONE
+
+
+def test_R22_the_issuing_bodys_signature_verifies_too() -> None:
+    """A signature by the body's registered key needs no second person."""
+    facts = child(orders=(order(line(FORENSIC), verified_by="signature:key-1"),))
+    assert view(POLICE, FORENSIC, facts) is View.FULL
+
+
+def test_R22_only_the_items_that_it_names() -> None:
+    """Codes, episode, period and officer that an order states narrow it."""
+    about = item(FORENSIC, codes=(CODE,), episode="e1", at=datetime(2026, 6, 10, tzinfo=UTC))
+    june = Span(datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
+    named = line(FORENSIC, codes=(CODE,), episode="e1", period=june)
+    facts = child(orders=(order(named),))
+    assert view(POLICE, about, facts) is View.FULL
+    for change in ({"codes": (OTHER,)}, {"episode": "e2"}, {"at": datetime(2026, 7, 1, tzinfo=UTC)}, {"at": None}):
+        assert view(POLICE, replace(about, **change), facts) is View.NONE
+    officer = child(orders=(order(line(FORENSIC, officer="officer-7")),))
+    assert view(POLICE, about, officer) is View.NONE
+    assert view(agency(POLICE, officer="officer-7"), about, officer) is View.FULL
+
+
+def test_R22_an_order_outranks_other_nevers_but_not_an_absolute_one() -> None:
+    """A court may have therapy notes if it names them; photographs to a school stay closed and raise an alarm."""
+    notes = item(DataClass.NARRATIVE, "PSY", codes=(CODE,))
+    assert view(POLICE, notes, child(orders=(order(line(DataClass.NARRATIVE, codes=(CODE,))),))) is View.FULL
+    photos = child(orders=(order(line(DataClass.PHOTOGRAPHS, "education")),))
+    decision = decide(ask(SCHOOL, item(DataClass.PHOTOGRAPHS)), photos)
+    assert not decision.leaves
+    assert decision.alarms == ("order-opens-absolute-never",)
+
+
+def test_R23_police_without_an_order() -> None:
+    """Police already told of the case learn that it exists and whom to contact; others nothing."""
+    asked = {"event": Event.QUERY}
+    facts = child(reports=(report("ward", told=("police",)),))
+    assert left(decide(ask(POLICE, *EVERYTHING, **asked), facts)) == {"demographics": "flag"}
+    assert not decide(ask(POLICE, *EVERYTHING, **asked), child(reports=(report("ward"),))).leaves
+    assert not decide(ask(POLICE, *EVERYTHING), facts).leaves
+    assert not decide(ask(HEALTH, *EVERYTHING, **asked), child(reports=(report("ward", told=("health",)),))).leaves
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"revoked": True},
+        {"outside_jurisdiction": True},
+        {"span": Span(end=AT)},
+        {"span": Span(start=AT + timedelta(seconds=1))},
+        {"issued": date(2026, 6, 16)},
+    ],
+    ids=["forged or revoked", "outside jurisdiction", "expired", "not yet", "dated ahead"],
+)
+def test_R24_an_invalid_order_denies_and_alerts(change: dict[str, object]) -> None:
+    """Nothing leaves on it, and somebody is asked to look."""
+    decision = decide(ask(POLICE, item(FORENSIC)), child(orders=(order(line(FORENSIC), **change),)))
+    assert not decision.leaves
+    assert [task.kind for task in decision.tasks] == ["order-not-valid"]
+    still = child(orders=(order(line(FORENSIC), span=Span(end=AT + timedelta(seconds=1))),))
+    assert decide(ask(POLICE, item(FORENSIC)), still).leaves
+
+
+def test_R25_an_unpermitted_item_is_dropped_and_the_rest_goes() -> None:
+    """Each item is judged for itself; the answer about one does not depend on the others."""
+    facts = child(orders=(order(line(FORENSIC)),))
+    alone = decide(ask(POLICE, item(FORENSIC)), facts).verdicts[0]
+    mixed = decide(ask(POLICE, item(EXAM), item(FORENSIC), item(DataClass.NARRATIVE)), facts)
+    assert [verdict.view for verdict in mixed.verdicts] == [View.NONE, View.FULL, View.NONE]
+    assert mixed.verdicts[1] == alone
+
+
+LABELS = ["HIV", "STD", "PSY", "SDV", "ETH"]
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_R26_all_medical_is_not_enough(label: str) -> None:
+    """A sensitive label needs a clause that names it, an order that names the test, or a treating relationship."""
+    one = item(EXAM, label, codes=(CODE,))
+    wide = provision(to=SOCIAL, classes=[EXAM])
+    named = provision(to=SOCIAL, classes=[EXAM], label=[label])
+    assert why(SOCIAL, one, child(consents=(given(wide), given(wide, by=CHILD)))) == "R26-needs-explicit-ground"
+    assert view(SOCIAL, one, child(consents=(given(named), given(named, by=CHILD)))) is View.SUMMARY
+    assert view(SOCIAL, one, child(consents=(given(named), given(wide, by=CHILD)))) is View.NONE
+    assert view(SOCIAL, one, child(plans=(plan("social"),))) is View.NONE
+    assert view(POLICE, one, child(orders=(order(line(EXAM)),))) is View.NONE
+    assert view(POLICE, one, child(orders=(order(line(EXAM, codes=(CODE,))),))) is View.SUMMARY
+    assert view(HEALTH, one, child(treating=(treating(),))) is View.FULL
+
+
+def test_R26_naming_the_class_names_a_label_that_comes_with_it() -> None:
+    """Mental health is PSY by itself; HIV is never said by a class alone."""
+    named = provision(to=SOCIAL, classes=[DataClass.MENTAL_HEALTH])
+    facts = child(consents=(given(named), given(named, by=CHILD)))
+    assert view(SOCIAL, item(DataClass.MENTAL_HEALTH, "PSY"), facts) is View.SUMMARY
+    assert view(SOCIAL, item(DataClass.MENTAL_HEALTH, "PSY", "HIV"), facts) is View.NONE
+
+
+def test_R27_what_leaves_must_not_be_passed_on() -> None:
+    """Every permit carries the duty, with its purpose; a denial carries none."""
+    decision = decide(ask(HEALTH, item(EXAM)), child(treating=(treating(),)))
+    assert [(one.kind, one.detail) for one in decision.obligations] == [(ObligationKind.NO_REDISCLOSURE, "CAREMGT")]
+    assert decide(ask(HEALTH, item(EXAM)), child()).obligations == ()
+
+
+def test_R27_sealed_things_go_to_the_named_officer_alone() -> None:
+    """A sealed cell names its reader, and nobody else's."""
+    facts = child(orders=(order(line(DataClass.PHOTOGRAPHS, officer="officer-7")),))
+    decision = decide(ask(agency(POLICE, officer="officer-7"), item(DataClass.PHOTOGRAPHS)), facts)
+    assert (ObligationKind.SEALED, "officer-7") in {(one.kind, one.detail) for one in decision.obligations}
+    assert view(agency(POLICE, officer="officer-8"), DataClass.PHOTOGRAPHS, facts) is View.NONE
+    assert view(POLICE, DataClass.PHOTOGRAPHS, facts) is View.NONE
+
+
+def test_R28_police_procuracy_court_along_one_case() -> None:
+    """The order names each of them as recipient; who is not named gets nothing on it."""
+    facts = child(orders=(order(line(FORENSIC), line(FORENSIC, "court")),))
+    assert view(POLICE, FORENSIC, facts) is View.FULL
+    assert view(Sector.COURT, FORENSIC, facts) is View.FULL
+    assert view(HEALTH, FORENSIC, facts) is View.NONE
+
+
+def override(**changes: object) -> Authority:
+    base = Authority(
+        ref=ref("override"), kind="override", legal_basis="art. 36", reason="no representative can be found",
+        requested_by="admin-1", approved_by="admin-2", agency="social", data_classes=frozenset({EXAM}), span=SINCE,
+    )  # fmt: skip
+    return replace(base, **changes)
+
+
+def test_R29_an_override_stands_in_for_a_missing_consent() -> None:
+    """With basis, reason and a second approver it opens what consent would open, and nothing else."""
+    facts = child(authorities=(override(),))
+    assert left(decide(ask(SOCIAL, *EVERYTHING), facts)) == {"medical-exam": "summary"}
+    for change in (
+        {"approved_by": "admin-1"}, {"approved_by": ""}, {"reason": ""}, {"legal_basis": ""}, {"requested_by": ""},
+        {"agency": "police"}, {"agency": ""}, {"data_classes": frozenset()}, {"span": Span(end=AT)},
+    ):  # fmt: skip
+        assert view(SOCIAL, EXAM, child(authorities=(override(**change),))) is View.NONE
+
+
+def test_R29_an_override_defeats_no_refusal_and_no_never() -> None:
+    """Not the child's no, not a denying consent, not a sensitive label, not a closed flow."""
+    facts = child(authorities=(override(),))
+    assert view(SOCIAL, EXAM, replace(facts, refusals=(refusal(),))) is View.NONE
+    denied = replace(facts, consents=(given(provision("deny", to=SOCIAL), by=CHILD),))
+    assert view(SOCIAL, EXAM, denied) is View.NONE
+    assert view(SOCIAL, item(EXAM, "HIV"), facts) is View.NONE
+    school = child(authorities=(override(agency="education", data_classes=frozenset(DataClass)),))
+    assert view(SCHOOL, EXAM, school) is View.NONE
+
+
+@pytest.mark.parametrize("data_class", list(DataClass), ids=lambda one: one.value)
+def test_R30_a_school_hears_only_what_is_on_its_list(data_class: DataClass) -> None:
+    """Plan, consent, report and emergency together open nothing else to a school; free text is refused."""
+    root = provision(label=["HIV", "PSY", "STD", "SDV", "ETH"])
+    facts = child(
+        plans=(plan("education"),),
+        consents=(given(root), given(root, by=CHILD), given(provision(), name="wide")),
+        reports=(report("education"),),
+        emergencies=(emergency("education"),),
+        treating=(treating("education"),),
+        referrals=(referral("education", "health"),),
+        authorities=(override(agency="education", data_classes=frozenset(DataClass)),),
+    )
+    allowed = {
+        DataClass.DEMOGRAPHICS, DataClass.SAFETY_PLAN, DataClass.SUPPORT_NEED, DataClass.COURT_ORDERS,
+        DataClass.REFERRAL,
+    }  # fmt: skip
+    for event in (Event.REPORT, Event.SCHOOL_SUPPORT):
+        seen = view(SCHOOL, data_class, facts, event=event, referral="referral-1")
+        assert (seen is not View.NONE) == (data_class in allowed)
+
+
+@pytest.mark.parametrize("label", ["HIV", "STD", "PSY", "SDV", "ETH"])
+def test_R30_a_sensitive_label_closes_even_what_a_school_may_hear(label: str) -> None:
+    """A support need that carries a sensitive label stays."""
+    facts = child(plans=(plan("education"),))
+    assert view(SCHOOL, item(DataClass.SUPPORT_NEED, label), facts) is View.NONE
+    assert view(SCHOOL, DataClass.SUPPORT_NEED, facts) is View.FULL
+
+
+def test_R31_the_shelters_address_has_named_readers() -> None:
+    """Owner and shelter read it by name; others of the sector learn only that she is sheltered."""
+    place = item(DataClass.SHELTER_LOCATION, type="Location")
+    facts = child(plans=(plan("social"),), team=(member("social", "shelter", officer="w-1"),))
+    assert view(agency(SOCIAL, officer="w-1"), place, facts) is View.FULL
+    assert view(agency(SOCIAL, officer="w-2"), place, facts) is View.FLAG
+    assert view(SOCIAL, place, facts) is View.FLAG
+    assert view(SCHOOL, place, child(plans=(plan("education"),))) is View.NONE
+
+
+def test_R31_the_taint_goes_with_every_derived_value() -> None:
+    """An appointment that tells the address goes no further than the address does."""
+    facts = child(plans=(plan("social"),), referrals=(referral("health", "social"),))
+    asked = {"referral": "referral-1"}
+    tainted = item(DataClass.REFERRAL, "shelter-location", type="Encounter")
+    assert view(SOCIAL, item(DataClass.REFERRAL), facts, **asked) is View.FULL
+    assert view(SOCIAL, tainted, facts, **asked) is View.FLAG
+    hospital = child(plans=(plan("health"),), referrals=(referral("social", "health"),))
+    assert view(HEALTH, replace(tainted, type="Task"), hospital, **asked) is View.NONE
+
+
+def test_R32_facts_that_change_while_it_waits_change_the_answer() -> None:
+    """Nothing of an earlier decision is remembered: the same question is answered by the facts of the moment."""
+    facts = child(treating=(treating(),))
+    asked = ask(HEALTH, item(EXAM))
+    assert decide(asked, facts).leaves
+    assert not decide(asked, replace(facts, treating=())).leaves
+    assert decide(asked, facts).leaves
+
+
+def test_R33_an_uncertain_match_holds_everything_clinical() -> None:
+    """While nobody resolved whose record it is, not even an order opens it; the mandatory report still goes."""
+    facts = child(
+        match_certain=False, treating=(treating(),), orders=(order(line(EXAM)), ), reports=(report("police"),),
+    )  # fmt: skip
+    decision = decide(ask(HEALTH, item(EXAM)), facts)
+    assert not decision.leaves
+    assert [task.kind for task in decision.tasks] == ["resolve-match"]
+    assert view(POLICE, EXAM, facts) is View.NONE
+    assert left(decide(ask(POLICE, *EVERYTHING, **REPORT), facts)).keys() == {
+        "demographics", "allegation", "alleged-perpetrator",
+    }  # fmt: skip
+    assert view(HEALTH, EXAM, replace(facts, match_certain=True)) is View.FULL
+
+
+@pytest.mark.parametrize("sector", [Sector.POLICE, Sector.COURT, Sector.EDUCATION, Sector.HOTLINE])
+def test_R34_hiv_goes_to_the_restricted_list_only(sector: Sector) -> None:
+    """Off the list only an order that names the test opens it."""
+    one = item(DataClass.SEXUAL_HEALTH, "HIV", codes=(CODE,))
+    named = provision(label=["HIV"])
+    facts = child(consents=(given(named), given(named, by=CHILD)), reports=(report(sector.value),))
+    assert view(sector, one, facts, **REPORT) is View.NONE
+    by_order = child(orders=(order(line(DataClass.SEXUAL_HEALTH, sector.value, codes=(CODE,))),))
+    assert (view(sector, one, by_order) is not View.NONE) == (
+        sector in (Sector.POLICE, Sector.COURT, SCHOOL, Sector.HOTLINE)
+    )
+    assert view(sector, one, child(orders=(order(line(DataClass.SEXUAL_HEALTH, sector.value)),))) is View.NONE
+
+
+@pytest.mark.parametrize(
+    ("years", "days", "guardian_needed"), [(15, 1, True), (15, 0, True), (16, 0, False), (6, 0, True)]
+)
+def test_R34_under_fifteen_a_guardian_consents_in_writing(years: int, days: int, guardian_needed: bool) -> None:
+    """An HIV result needs the guardian's evidenced consent below fifteen, and by R4 below sixteen."""
+    root = provision(to=SOCIAL, classes=[DataClass.SEXUAL_HEALTH], label=["HIV"])
+    facts = child(
+        born(years, days), consents=(given(root, by=CHILD),), team=(member("social", "clinician", officer="nurse"),)
+    )
+    nurse = agency(SOCIAL, officer="nurse")
+    one = item(DataClass.SEXUAL_HEALTH, "HIV")
+    assert (view(nurse, one, facts) is View.NONE) == guardian_needed
+    unwritten = replace(facts, consents=(*facts.consents, given(root, evidence="")))
+    assert (view(nurse, one, unwritten) is View.NONE) == guardian_needed
+    written = replace(facts, consents=(*facts.consents, given(root)))
+    expected = View.NONE if years == 6 else View.FULL
+    assert view(nurse, one, written) is (View.FULL if years == 6 else expected)
+
+
+def test_R35_the_authority_stops_it() -> None:
+    """A stop closes duty, treatment and consent for whom and what it names; a mandatory report still goes."""
+    stop = Authority(ref=ref("stop"), kind="stop", span=SINCE)
+    facts = child(treating=(treating(),), reports=(report("police"),), authorities=(stop,))
+    assert why(HEALTH, EXAM, facts) == "R35-stopped"
+    assert view(POLICE, ALLEGATION, facts, **REPORT) is View.FULL
+    narrowed = replace(facts, authorities=(replace(stop, agency="police"),))
+    assert view(HEALTH, EXAM, narrowed) is View.FULL
+    ended = replace(facts, authorities=(replace(stop, span=Span(end=AT)),))
+    assert view(HEALTH, EXAM, ended) is View.FULL
+
+
+def test_R36_statistics_take_no_legal_basis_along() -> None:
+    """Payment and operations are purposes that neither plan, treatment nor order covers; only a consent may."""
+    asked = {"purposes": frozenset({Purpose.HOPERAT})}
+    facts = child(treating=(treating(),), plans=(plan("health"),), orders=(order(line(EXAM, "health")),))
+    assert view(HEALTH, EXAM, facts) is View.FULL
+    assert view(HEALTH, EXAM, facts, **asked) is View.NONE
+    assert view(HEALTH, EXAM, facts, action=Action.CORRECT) is View.NONE
+    root = provision(to=SOCIAL, purpose=["HOPERAT"], classes=[EXAM])
+    assert view(SOCIAL, EXAM, child(consents=(given(root), given(root, by=CHILD))), **asked) is View.SUMMARY
+
+
+def test_R37_a_successor_is_decided_by_its_own_names() -> None:
+    """Facts name agencies; a successor gets what is recorded for it, and the old name gets nothing any more."""
+    successor = replace(agency(HEALTH), id="health-2")
+    facts = child(treating=(treating("health-2"),))
+    assert view(successor, EXAM, facts) is View.FULL
+    assert view(HEALTH, EXAM, facts) is View.NONE
+
+
+def test_R38_a_suspect_parent_is_told_nothing_of_the_plan() -> None:
+    """A person linked to a suspect gets no account and no plan; an unbarred mother gets her account."""
+    asked = {"purposes": frozenset({Purpose.PATRQT})}
+    facts = child(relationships=(*child().relationships, father()), suspicions=(suspect(),))
+    everything = ask(Party(FATHER, person=True), *EVERYTHING, **asked)
+    assert not decide(everything, facts).leaves
+    assert decide(everything, facts).redirect == ""
+    mother = ask(Party(MOTHER, person=True), *EVERYTHING, **asked)
+    assert left(decide(mother, facts)) == {"demographics": "summary"}
+
+
+def test_R39_a_retry_is_a_new_decision_and_never_wider() -> None:
+    """Asked again later, the same disclosure is decided by what holds then."""
+    facts = child(treating=(treating(span=Span(end=AT + timedelta(hours=1))),))
+    asked = ask(HEALTH, item(EXAM))
+    assert decide(asked, facts).leaves
+    assert not decide(asked, facts, AT + timedelta(hours=1)).leaves
+
+
+@pytest.mark.parametrize("sector", list(Sector))
+def test_R40_a_unit_with_a_suspect_on_its_staff_is_bypassed(sector: Sector) -> None:
+    """A teacher, an officer, a commune official: the unit gets nothing, not even a report, and the alternate does."""
+    staff = Relationship(ref("relationship", "staff"), FATHER, Tie.STAFF, sector.value)
+    facts = child(relationships=(staff,), suspicions=(suspect(),), reports=(report(sector.value, "alternate"),))
+    decision = decide(ask(sector, *EVERYTHING, **REPORT), facts)
+    assert (decision.outcome, decision.redirect) == (Outcome.DENY, "alternate")
+    assert not left(decision)
+    other = replace(agency(sector), id="alternate", references=(), alternate_for=(sector.value,))
+    if sector in (Sector.POLICE, Sector.SOCIAL, Sector.HOTLINE):
+        assert decide(ask(other, *EVERYTHING, **REPORT), facts).leaves
+    cleared = replace(facts, suspicions=(suspect(cleared_by=("a", "b")),), treating=(treating(sector.value),))
+    assert decide(ask(sector, *EVERYTHING), cleared).redirect == ""
+
+
+def test_R40_a_recall_to_a_linked_unit_goes_to_its_alternate_too() -> None:
+    """Even a message without data does not tell a linked unit that there is a case."""
+    staff = Relationship(ref("relationship", "staff"), FATHER, Tie.STAFF, "education")
+    facts = child(relationships=(staff,), suspicions=(suspect(),))
+    assert decide(ask(SCHOOL, event=Event.RECALL), facts).redirect == "alternate"
+    assert decide(ask(SCHOOL, event=Event.RECALL), child()).leaves
+
+
+def test_R40_a_named_officer_who_is_the_suspect_links_the_recipient() -> None:
+    """Whoever would read it is looked at too."""
+    facts = child(suspicions=(suspect("officer-7"),), orders=(order(line(FORENSIC)),))
+    assert decide(ask(agency(POLICE, officer="officer-7"), item(FORENSIC)), facts).redirect == "alternate"
+    assert view(POLICE, FORENSIC, facts) is View.FULL
+
+
+def test_R40_an_order_for_a_linked_unit_raises_an_alarm() -> None:
+    """An order that would tell a linked unit the shelter's address parks with an alarm."""
+    staff = Relationship(ref("relationship", "staff"), FATHER, Tie.STAFF, "police")
+    facts = child(relationships=(staff,), suspicions=(suspect(),), orders=(order(line(DataClass.SHELTER_LOCATION)),))
+    decision = decide(ask(POLICE, item(DataClass.SHELTER_LOCATION)), facts)
+    assert not decision.leaves
+    assert decision.alarms == ("order-opens-absolute-never",)
+
+
+def test_R41_who_may_ask_for_an_account() -> None:
+    """The child from seven, an unbarred guardian below sixteen; nobody for another purpose; no one linked."""
+    asked = {"purposes": frozenset({Purpose.PATRQT})}
+    one = DataClass.DEMOGRAPHICS
+    assert view(Party(CHILD, person=True), one, child(), **asked) is View.SUMMARY
+    assert view(Party(CHILD, person=True), one, child(born(6)), **asked) is View.NONE
+    assert view(Party(MOTHER, person=True), one, child(), **asked) is View.SUMMARY
+    assert view(Party(MOTHER, person=True), one, child()) is View.NONE
+    assert view(Party("stranger", person=True), one, child(), **asked) is View.NONE
+    barred = child(no_contacts=(no_contact(MOTHER),))
+    assert view(Party(MOTHER, person=True), one, barred, **asked) is View.NONE
+
+
+def test_every_rule_has_a_test() -> None:
+    """Each of the 41 rules is named by at least one test of these files."""
+    from tests.consent import test_rules_consent
+
+    named = {
+        name[5:8]
+        for module in (test_rules_consent, globals())
+        for name in (module if isinstance(module, dict) else vars(module))
+        if name.startswith("test_R")
+    }
+    assert named == {f"R{number:02}" for number in range(1, 42)}
+
+
+def test_an_error_inside_is_a_denial_with_a_task() -> None:
+    """Whatever goes wrong, the engine answers: no, and look at it."""
+    for broken_facts, at in ((child(zone="Nowhere/Nowhere"), AT), (child(), AT.replace(tzinfo=None))):
+        decision = consent.decide(ask(HEALTH, item(EXAM)), broken_facts, policy(), at)
+        assert decision.outcome is Outcome.DENY
+        assert decision.reasons[0].code == "internal-error"
+        assert [task.kind for task in decision.tasks] == ["internal-error"]
+    early = decide(ask(HEALTH, item(EXAM)), child(treating=(treating(span=Span()),)), datetime(2020, 1, 1, tzinfo=UTC))
+    assert early.reasons[0].code == "internal-error"
+
+
+def test_a_decision_says_what_it_read_and_by_which_policy() -> None:
+    """Reasons carry rule, citation and policy version; the facts read are listed; equal inputs hash equally."""
+    facts = child(treating=(treating(),))
+    decision = decide(ask(HEALTH, item(EXAM)), facts)
+    reason = decision.verdicts[0].reasons[0]
+    assert reason.rule == "matrix:health/medical-exam"
+    assert reason.citation
+    assert reason.policy_version == decision.policy_version == policy().version
+    assert ref("treating") in decision.read
+    assert decision.verdicts[0].basis is Basis.TREATMENT
+    assert decision == decide(ask(HEALTH, item(EXAM)), facts)
+    assert decision.input_hash != decide(ask(HEALTH, item(EXAM)), replace(facts, epoch=1)).input_hash
