@@ -102,7 +102,7 @@ def _dispatcher(settings: Settings) -> Dispatcher:
         return EmbeddedDispatcher(lanes.sweep)
     from hub.messaging.kafka import KafkaDispatcher
 
-    return KafkaDispatcher(settings.kafka, settings.kafka_topic)
+    return KafkaDispatcher(settings.kafka, settings.kafka_topic, lanes.sweep)
 
 
 def _client_tls(settings: Settings, out: Mapping[str, Any]) -> ssl.SSLContext:

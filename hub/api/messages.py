@@ -14,12 +14,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from adapters.errors import TooLarge
+from adapters.errors import Refusal, TooLarge
 from hub import exchange
 from hub.api import problems
 from hub.api.callers import HeldCaller, HeldParts, metrics_of
 from hub.envelope import Acknowledgement, Envelope, Fetched
-from hub.errors import Fault, Forbidden, Invalid, Refused
+from hub.errors import Conflict, Fault, Forbidden, Invalid, Refused
 from hub.parts import Parts
 from hub.security.tokens import Caller
 
@@ -158,6 +158,11 @@ async def _accept(request: Request, parts: Parts, envelope: Envelope) -> Acknowl
     try:
         taken = await run_in_threadpool(exchange.accept, parts, envelope)
     except Refused:
+        count(envelope.transport, "refused").inc()
+        raise
+    except Conflict as error:
+        refusal = Refusal("Idempotency-Key" if envelope.key else "", "conflict", str(error))
+        await run_in_threadpool(exchange.note_refusal, parts, envelope.agency, envelope.transport, "", refusal)
         count(envelope.transport, "refused").inc()
         raise
     count(envelope.transport, "duplicate" if taken.duplicate else taken.state).inc()
