@@ -59,6 +59,11 @@ class Message:
     loss: int | None
     map: str
 
+    def says(self, event: Event) -> bool:
+        """Whether it is written for this event."""
+        coded = self.event_codes.writes if self.event_codes is not None else {}
+        return self.direction != "in" and (self.event is event or ("", event.value) in coded)
+
 
 @dataclass(frozen=True, slots=True)
 class Codec:
@@ -103,7 +108,7 @@ class RowPack:
 
     def writes(self, event: Event) -> bool:
         """Whether a message of this event can be said."""
-        return any(message.event is event and message.direction != "in" for message in self.messages)
+        return any(message.says(event) for message in self.messages)
 
     def head(self, raw: bytes, context: Context) -> Head:
         """Read the header only."""
@@ -135,7 +140,7 @@ class RowPack:
         """Say a bundle in this format; what is said validates against the agreed schema."""
         dialect = context.dialect if context.dialect in self.dialects else ""
         event = event_of(bundle)
-        candidates = [m for m in self.dialects[dialect].messages if m.event is event and m.direction != "in"]
+        candidates = [m for m in self.dialects[dialect].messages if m.says(event)]
         fault = Unwritable("MessageHeader.eventCoding", "event", "this format has no message for this event")
         for message in candidates:
             script = self._script(message, dialect)

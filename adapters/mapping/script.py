@@ -46,7 +46,7 @@ class Script:
         ledger = Ledger(bundle, context)
         root = Branch(self.message.root)
         self.rows(Place(root, None, {}, {}, (), ledger))
-        self._constants(root)
+        self._constants(root, _event(ledger))
         self._head(root, ledger)
         prune(root)
         self._order(root)
@@ -59,12 +59,12 @@ class Script:
         loss = (*ledger.loss, *ledger.leftovers())
         return Writing(raw, self.pack.media_types[0], self.message.type, key, tuple(dict.fromkeys(loss)))
 
-    def _constants(self, root: Branch) -> None:
+    def _constants(self, root: Branch, event: str) -> None:
         said = {place: values[0] for place, values in self.message.when.items() if values[0] not in (PRESENT, ABSENT)}
         for place, text in {**said, **self.message.put}.items():
             self._say(root, place, text)
-        if self.message.event_codes is not None and self.message.event is not None:
-            raise BrokenPack(f"manifest.yaml message {self.message.type}: an event is named or read, not both")
+        if self.message.event_codes is not None:
+            self._say(root, self.message.event_at, self.message.event_codes.writes[("", event)])
 
     def _say(self, root: Branch, place: str, text: str) -> None:
         cursor = Cursor(self.pack.codec.name, self.message.grammar)
@@ -83,7 +83,7 @@ class Script:
             if leaf.name == "at":
                 local = context.at.astimezone(dates.zone_of(context.zone))
                 text = dates.from_fhir(dates.fhir_moment(local), (leaf.date or ("iso",))[0]) or ""
-            elif leaf.name == ("replaces" if event_of(ledger.bundle) is Event.RECALL else "answers") and not text:
+            elif leaf.name == ("replaces" if _event(ledger) == Event.RECALL else "answers") and not text:
                 text = answered_key(ledger.header)
             if text and leaf.name in self.head:
                 self._say(root, leaf.place, text)
@@ -108,6 +108,10 @@ def _has(place: str, env: Env) -> bool:
     except BrokenPack:
         return False
     return True
+
+
+def _event(ledger: Ledger) -> str:
+    return str((ledger.header.get("eventCoding") or {}).get("code", ""))
 
 
 def answered_key(header: Json) -> str:
