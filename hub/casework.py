@@ -391,7 +391,7 @@ def _changing(parts: Parts) -> _Change:
 
 def _offer(parts: Parts, unit: Unit, case: str) -> list[str]:
     held = facts.facts_of(unit, parts.vault, case, parts.settings.zone)
-    return referrals.offer_case(unit, parts.vault, parts.routes, parts.registry, case, held, parts.clock.now())
+    return referrals.offer_case(unit, parts.vault, parts.router, case, held, parts.clock.now())
 
 
 def _refuse_kept(kind: str, body: Mapping[str, Any]) -> None:

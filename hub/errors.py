@@ -91,8 +91,7 @@ class SendFailed(HubError):
     """A delivery did not arrive."""
 
     def __init__(self, message: str = "", *, kind: str = "", answer: bytes | None = None) -> None:
-        """`kind` is a stable code for operators (``refused-connection``, ``http-503``, ``nack-AE``); `answer` is what the
-        recipient said, if it said anything."""
+        """`kind` is a stable code for operators (``refused-connection``, ``http-503``); `answer` is what was said."""
         super().__init__(message)
         self.kind = kind or type(self).__name__.lower()
         self.answer = answer

@@ -95,7 +95,7 @@ def confirm(parts: Parts, agency: str, delivery: str) -> None:
 
 def _open(parts: Parts, agency: str) -> list[Delivery]:
     with parts.store.read() as unit:
-        found = deliveries.listing(unit, states=OPEN, agency=agency, limit=1000)
+        found = deliveries.listing(unit, states=OPEN, reaches=agency, limit=1000)
         return [each for each in found if deliveries.is_head(unit, each.id)]
 
 

@@ -139,11 +139,16 @@ def _key_token(parts: Parts, heard: Heard) -> str:
 
 def _content_hash(parts: Parts, heard: Heard) -> str:
     """Keyed hash of what was said, without when it was sent: a sender that repeats itself puts a new time on it."""
-    head, raw = heard.reading.head, heard.envelope.raw
-    sent = head.fields.get("time", "").encode()
-    first, mark, rest = raw.partition(b"\r")
-    said = (first.replace(sent, b"", 1) if sent and mark else first) + mark + rest
-    return parts.vault.token("content", hashlib.sha256(said).hexdigest())
+    return parts.vault.token("content", hashlib.sha256(_untimed(heard.envelope.raw)).hexdigest())
+
+
+def _untimed(raw: bytes) -> bytes:
+    """An HL7 v2 message without MSH-7; anything else as it is."""
+    header, mark, rest = raw.partition(b"\r")
+    if not header.startswith(b"MSH"):
+        return raw
+    fields = header.split(header[3:4])
+    return header[3:4].join([*fields[:6], b"", *fields[7:]]) + mark + rest
 
 
 def _answer_again(parts: Parts, unit: Unit, earlier: Kept, head: Head) -> Acknowledgement:
@@ -293,11 +298,13 @@ def take(parts: Parts, unit: Unit, heard: Heard, message: str, ordinal: int, par
     strands.add(unit, parts.vault, case.vault_key, strand, part.bundle, part.leaves)
     _note_strand(unit, heard, strand)
     _raise_reviews(unit, heard, strand, part, kept)
-    claimed = _claim(parts, unit, heard, strand, part.bundle)
+    changed = _claim(parts, unit, heard, strand, part.bundle)
+    if event is Event.REPORT:
+        _owe(parts, unit, heard, strand)
     held = facts.facts_of(unit, parts.vault, case.id, parts.settings.zone)
-    offered = referrals.offer(unit, parts.routes, parts.registry, strand, data_classes_of(part.bundle), held, heard.at)
-    if claimed:
-        offered += referrals.offer_case(unit, parts.vault, parts.routes, parts.registry, case.id, held, heard.at)
+    offered = referrals.offer(unit, parts.router, strand, data_classes_of(part.bundle), held, heard.at)
+    if changed:
+        offered += referrals.offer_case(unit, parts.vault, parts.router, case.id, held, heard.at)
     return offered
 
 
@@ -348,6 +355,15 @@ def _raise_reviews(unit: Unit, heard: Heard, strand: Strand, part: Part, kept: r
     for kind, reason, owner, about in found:
         subject = {"strand": strand.id} | about
         tasks.start(unit, tasks.NewTask(kind, reason, owner, strand.case, subject=subject), heard.at)
+
+
+def _owe(parts: Parts, unit: Unit, heard: Heard, strand: Strand) -> None:
+    """An agency's report is a mandatory one: it is owed to whoever stands on its routes (R18), and to no one else."""
+    rows = [row for row in parts.routes.rows if row.standing and Event.REPORT in row.events]
+    owed = {each.id for row in rows for each in parts.registry.on_route(row.standing, heard.at)} - {strand.agency}
+    if owed:
+        body = {"owed_to": sorted(owed), "start": heard.at.isoformat()}
+        facts.record(unit, parts.vault, strand.case, "report", body, heard.at, strand.agency)
 
 
 CLAIMS = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hub.lanes import Lanes, read_lanes
 from hub.messaging.underway import Underway
 from hub.presence import Presence
+from hub.referrals.offering import Router
 
 if TYPE_CHECKING:
     from adapters.pack import Pack
@@ -47,3 +48,8 @@ class Parts:
     """The sends of this process that a withdrawal may have to cut."""
     presence: Presence = field(default_factory=Presence)
     """Who this process is; `announce` it before it claims."""
+
+    @property
+    def router(self) -> Router:
+        """What offering goes by."""
+        return Router(self.routes, self.registry, self.policy)

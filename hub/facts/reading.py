@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from consent import model
 from consent.model import FactRef, Facts
-from consent.vocabulary import DataClass
+from consent.vocabulary import DataClass, Event
 from hub.facts.bodies import BirthDate, read_body
-from hub.storage import facts, persons, referrals
+from hub.states import DeliveryState
+from hub.storage import deliveries, facts, persons, referrals
 from hub.storage.sealing import Seals
 from hub.storage.store import Unit
 
@@ -40,12 +42,15 @@ def facts_of(unit: Unit, vault: Seals, case_id: str, zone: str = "Asia/Ho_Chi_Mi
     case = persons.get_case(unit, case_id)
     child = persons.get_person(unit, case.person)
     kept = facts.of_case(unit, vault, case.vault_key, case_id)
+    aliases = frozenset(each.id for each in persons.linked(unit, case.person))
     born, born_ref = _birth(kept)
     parts: dict[str, list[Any]] = {name: [] for name in FIELDS.values()}
     for each in kept:
         if each.kind in FIELDS:
-            body: Any = read_body(each.kind, dict(each.body))
+            body: Any = read_body(each.kind, own_name(each.body, aliases, case.person))
             parts[FIELDS[each.kind]].append(body.read(FactRef(each.kind, each.id, each.version), case.person))
+    told = _told(unit, case_id)
+    parts["reports"] = [replace(each, told=tuple(sorted({*each.told, *told}))) for each in parts["reports"]]
     recorded: dict[str, Any] = {name: tuple(values) for name, values in parts.items()}
     return Facts(
         person=case.person,
@@ -58,6 +63,23 @@ def facts_of(unit: Unit, vault: Seals, case_id: str, zone: str = "Asia/Ho_Chi_Mi
         zone=zone,
         epoch=case.epoch,
     )
+
+
+def own_name(body: Any, aliases: frozenset[str], child: str) -> Any:
+    """The same body with the child under its one id, where a linked record calls it by another."""
+    if isinstance(body, str):
+        return child if body in aliases else body
+    if isinstance(body, Mapping):
+        return {key: own_name(value, aliases, child) for key, value in body.items()}
+    if isinstance(body, list):
+        return [own_name(value, aliases, child) for value in body]
+    return body
+
+
+def _told(unit: Unit, case_id: str) -> tuple[str, ...]:
+    """Agencies that hold a report of this case (R23)."""
+    reports = deliveries.listing(unit, case_id=case_id, event=Event.REPORT, states=(DeliveryState.DELIVERED,))
+    return tuple(sorted({each.addressee or each.agency for each in reports}))
 
 
 def _birth(kept: Iterable[facts.Fact]) -> tuple[date | None, FactRef | None]:

@@ -74,7 +74,7 @@ def require_known(body: Body, agencies: Container[str]) -> None:
 
 
 def _require_persons(unit: Unit, vault: Seals, case: persons.Case, body: Body) -> None:
-    named = set(body.persons()) - {case.person}
+    named = set(body.persons()) - {case.person} - {each.id for each in persons.linked(unit, case.person)}
     if named and not named <= set(facts.related(unit, vault, case.vault_key, case.id)):
         fault = Fault("person", "unknown", "record the related person first and use the id given")
         raise Invalid("The fact names a person that this case does not have.", faults=(fault,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.referrals.keeping import OPENING, Kept, belonging, keep
-from hub.referrals.offering import offer, offer_case, reachable
+from hub.referrals.offering import Router, offer, offer_case, reachable
 from hub.referrals.reading import Said, named, said_of
 from hub.referrals.routes import Routes, read_routes
 from hub.storage.referrals import get
@@ -11,6 +11,7 @@ from hub.storage.referrals import get
 __all__ = [
     "OPENING",
     "Kept",
+    "Router",
     "Routes",
     "Said",
     "belonging",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from consent.model import Facts
+from consent.model import Facts, Party
+from consent.people import is_linked, people_at
+from consent.rulebook import Policy
 from consent.vocabulary import Event
 from hub.bundles import data_classes_of
 from hub.errors import NotFound
@@ -29,6 +32,13 @@ class Agency(Listed, Protocol):
     def packs(self) -> object:
         """Its formats; `out` is None when it is told nothing."""
 
+    @property
+    def alternate(self) -> str | None:
+        """Who is told instead when it is linked to a suspect."""
+
+    def party(self) -> Party:
+        """The agency as a decision sees it."""
+
 
 class Agencies(Protocol):
     """What offering needs of the registry."""
@@ -40,17 +50,22 @@ class Agencies(Protocol):
         """The agency in force, itself or its successor (R37)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Router:
+    """What offering goes by: the routes, who there is, and the policy that says who is linked."""
+
+    routes: Routes
+    agencies: Agencies
+    policy: Policy
+
+
 def offer(
-    unit: Unit,
-    routes: Routes,
-    agencies: Agencies,
-    strand: Strand,
-    classes: frozenset[str],
-    facts: Facts,
-    at: datetime,
-    again: bool = False,
+    unit: Unit, router: Router, strand: Strand, classes: frozenset[str], facts: Facts, at: datetime, again: bool = False
 ) -> list[str]:
-    """Queue a strand for each agency that a route names; answers the deliveries' ids."""
+    """Queue a strand for each agency that a route names; answers the deliveries' ids.
+
+    A unit that is linked to a suspect is offered it by way of its alternate addressee, who may fetch it then (R40).
+    """
     told = Situation(
         event=Event(strand.event),
         sender=strand.agency,
@@ -59,21 +74,32 @@ def offer(
         referral=strand.referral or "",
         held=strand.state == StrandState.HELD_FOR_MATCH,
     )
-    waiting = {each.agency for each in deliveries.listing(unit, strand=strand.id, states=WAITING)}
-    found = route(routes, told, reachable(agencies, at), at, again=again)
-    return [_queue(unit, strand, each, facts.epoch, at) for each in found if each.agency not in waiting]
+    known = reachable(router.agencies, at)
+    instead = _instead(router, known.values(), facts, at)
+    waiting = {each.agency: each.id for each in deliveries.listing(unit, strand=strand.id, states=WAITING)}
+    queued: list[str] = []
+    for each in route(router.routes, told, known, at, again=again):
+        id_ = waiting.get(each.agency)
+        if id_ is None:
+            queued.append(id_ := _queue(unit, strand, each, facts.epoch, at))
+        deliveries.readdress(unit, id_, instead.get(each.agency))
+    return queued
 
 
-def offer_case(
-    unit: Unit, vault: Seals, routes: Routes, agencies: Agencies, case_id: str, facts: Facts, at: datetime
-) -> list[str]:
+def offer_case(unit: Unit, vault: Seals, router: Router, case_id: str, facts: Facts, at: datetime) -> list[str]:
     """Queue the present state of a case: the newest strand of each focus, to whom the routes name now."""
     queued: list[str] = []
     for each in strands.current_of(strands.of_case(unit, case_id)):
         if each.state != StrandState.UNROUTED and each.event != Event.RECALL:
             classes = data_classes_of(strands.bundle_of(unit, vault, each.id))
-            queued += offer(unit, routes, agencies, each, classes, facts, at, again=True)
+            queued += offer(unit, router, each, classes, facts, at, again=True)
     return queued
+
+
+def _instead(router: Router, agencies: Iterable[Agency], facts: Facts, at: datetime) -> dict[str, str]:
+    """The alternate addressee of each agency that is linked to a suspect of this case."""
+    people = people_at(facts, at, router.policy.at(at))
+    return {each.id: each.alternate for each in agencies if each.alternate and is_linked(each.party(), people)}
 
 
 def reachable(agencies: Agencies, at: datetime) -> dict[str, Agency]:

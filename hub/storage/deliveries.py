@@ -248,6 +248,12 @@ def address(unit: Unit, held: Claim, addressee: str) -> None:
     _write(unit, held, addressee=addressee)
 
 
+def readdress(unit: Unit, delivery_id: str, addressee: str | None) -> None:
+    """Say who is to be told instead of the agency that a waiting delivery was routed to (R40); None = itself again."""
+    waits = and_(delivery.c.id == delivery_id, delivery.c.state.in_([D.PENDING, D.UNKNOWN, D.PARKED]))
+    unit.execute(update(delivery).where(waits).values(addressee=addressee))
+
+
 def close(unit: Unit, delivery_id: str, state: DeliveryState, at: datetime) -> bool:
     """Close a delivery that nobody holds (superseded, withdrawn, expired, or confirmed by a late answer).
 
@@ -313,9 +319,10 @@ def listing(
     case_id: str | None = None,
     strand: str | None = None,
     event: str | None = None,
+    reaches: str | None = None,
     limit: int = 200,
 ) -> list[Delivery]:
-    """Deliveries that fit, in stream order within a case, the oldest first."""
+    """Deliveries that fit, in stream order within a case, the oldest first; `reaches` = who would really be told."""
     found = select(delivery).order_by(delivery.c.created_at, delivery.c.case, delivery.c.seq).limit(limit)
     if states:
         found = found.where(delivery.c.state.in_([state.value for state in states]))
@@ -323,6 +330,8 @@ def listing(
     for name, value in wanted.items():
         if value is not None:
             found = found.where(delivery.c[name] == value)
+    if reaches is not None:
+        found = found.where(_reaches() == reaches)
     return [_delivery(row) for row in unit.execute(found)]
 
 
@@ -341,8 +350,12 @@ def _heads(at: datetime, skip: Collection[str]) -> Select[tuple[str]]:
     """What could be claimed now, the most urgent first; whom it really goes to (R40) is who may be skipped."""
     heads = select(delivery.c.id).where(_due(at), _is_head())
     if skip:
-        heads = heads.where(func.coalesce(delivery.c.addressee, delivery.c.agency).not_in(list(skip)))
+        heads = heads.where(_reaches().not_in(list(skip)))
     return heads.order_by(delivery.c.lane.desc(), delivery.c.due_at)
+
+
+def _reaches() -> ColumnElement[str]:
+    return func.coalesce(delivery.c.addressee, delivery.c.agency)
 
 
 def _due(at: datetime) -> ColumnElement[bool]:
