@@ -195,7 +195,8 @@ def keep(parts: Parts, unit: Unit, heard: Heard) -> Acknowledgement:
     """Keep the original bytes and the answer under an intake key. Raises `messages.KeyTaken`."""
     reading, envelope = heard.reading, heard.envelope
     state = MessageState.QUARANTINED if heard.faults else MessageState.STORED
-    told = Acknowledgement(new_id(), state, reading.head, reading.deviations, reading.loss, heard.faults)
+    loss = tuple(reading.loss)
+    told = Acknowledgement(new_id(), state, reading.head, reading.deviations, loss, heard.faults)
     expires = heard.at + timedelta(days=parts.routes.original_days)
     intake = parts.vault.new_key(unit, "intake", heard.at, expires)
     answer = {"head": told.head, "deviations": told.deviations, "loss": told.loss, "faults": told.faults}

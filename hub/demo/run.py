@@ -137,7 +137,7 @@ def _sandbox(world: World, folder: Path) -> dict[str, str]:
         "unit": "social-work-centre",
         "titles": {"vi": "Cơ quan thử", "en": "Sandbox agency"},
         "packs": {"in": ["health/fhir"], "out": "health/fhir"},
-        "transports": {"out": {"kind": "inbox"}},
+        "transports": {"out": {"type": "inbox"}},
         "jwks": client.jwks,
     }
     read_admin_key(folder / f"{OPERATOR}.key.json", world.base).tell("POST", "/agencies", [entry])

@@ -62,7 +62,7 @@ def exam_record(world: World) -> Scene:
     _accepted(world.hospital.send(world.mllp, raw), control)
     found = world.find_child()
     world.case, world.persons["child"] = found["case"], found["person"]
-    return Scene("hospital", "ORU^R01, 30 OBX", "exam-record", "stored", "ACK AA, again AA", "hospital")
+    return Scene("hospital", "ORU^R01, 30 OBX", "exam-record", "stored", "ACK CA, again CA", "hospital")
 
 
 def exam_note(world: World) -> Scene:
@@ -70,7 +70,7 @@ def exam_note(world: World) -> Scene:
     control, raw = world.hl7("note.hl7")
     _accepted(world.hospital.send(world.mllp, raw), control)
     expect(world.find_child()["case"] == world.case, "the note must belong to the same case")
-    return Scene("hospital", "MDM^T02", "exam-record (narrative)", "stored", "ACK AA", "hospital")
+    return Scene("hospital", "MDM^T02", "exam-record (narrative)", "stored", "ACK CA", "hospital")
 
 
 def facts(world: World) -> Scene:
@@ -278,7 +278,7 @@ STEPS: tuple[Step, ...] = (
 
 
 def _accepted(answer: bytes, control: str) -> None:
-    expect(f"MSA|AA|{control}" in answer.decode(), f"the hospital must get AA for its message, not {answer!r}")
+    expect(f"MSA|CA|{control}" in answer.decode(), f"the hospital must get CA for its message, not {answer!r}")
 
 
 def _got(world: World, kind: str) -> bool:
