@@ -35,7 +35,7 @@ class Assembly:
             self._identify(made)
         kept = self._without_repeats()
         header = self._header(pack)
-        for made in kept:
+        for made in self.walk.made:  # what was merged is linked to all the same
             self._link(made, header)
         for made in kept:
             self._refer(made)

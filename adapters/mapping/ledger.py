@@ -14,6 +14,8 @@ from adapters.pack import Bundle, Context, Loss, LossKind
 from adapters.tree import Branch
 from consent.vocabulary import CLAIM_URL, INLINE_LABEL_URL
 
+PARTIES = frozenset({"Organization", "Practitioner", "PractitionerRole", "Location"})
+"""Types that may play several parts in one message, and are said in each."""
 _SUBJECTS = ("subject", "patient", "for", "beneficiary")
 
 
@@ -31,6 +33,8 @@ class Ledger:
     """Elements said, by id."""
     taken: set[tuple[str, int, int]] = field(default_factory=set)
     """Resources said: (link, id of the holder, id of the resource)."""
+    spoken: set[int] = field(default_factory=set)
+    """Resources said by any link, by id."""
     roles: dict[str, list[Json]] = field(default_factory=dict)
     refs: list[tuple[Json, tuple[Step, ...], str]] = field(default_factory=list)
     loss: list[Loss] = field(default_factory=list)
@@ -81,6 +85,16 @@ class Ledger:
                     self.used.add((id(container), key))
             for container, steps in _on_the_way(element, test.path.steps):
                 self.use_tests(container, steps)
+
+    def reopen(self, resource: Json) -> tuple[set[tuple[int, Any]], set[int]]:
+        """Let an agency or officer that has been said in one part be said in another; answers what to put back."""
+        if id(resource) not in self.spoken or resource.get("resourceType") not in PARTIES:
+            return set(), set()
+        inside = set(_containers(resource))
+        used, claimed = {said for said in self.used if said[0] in inside}, self.claimed & inside
+        self.used -= used
+        self.claimed -= claimed
+        return used, claimed
 
     def slots(self, element: Json, steps: tuple[Step, ...], own: Own) -> list[Slot]:
         """Where a row's values stand: selected items, and of an unselected list in the middle the block's one item."""
@@ -192,6 +206,14 @@ class Ledger:
                 yield from self._left(value, index, f"{place}[{index}]")
         elif value is not None and not (key == "url" and place.endswith("].url")):
             yield Loss(place, LossKind.DROP, "this format has no place for it")
+
+
+def _containers(value: Any) -> Iterator[int]:
+    """The ids of a value and of every object and list below it."""
+    if isinstance(value, dict | list):
+        yield id(value)
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _containers(inner)
 
 
 def _on_the_way(element: Any, steps: tuple[Step, ...]) -> Iterator[tuple[Any, tuple[Test, ...]]]:

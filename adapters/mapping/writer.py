@@ -303,12 +303,17 @@ def _maker(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
         branch, undo = make(at, bool(row.each)) if make else (at.branch, _nothing)
         up = at if make else at.up
         ledger.taken.add(key)
-        if not write_rows(Place(branch, up, resource, {}, (*at.resources, resource), ledger, ordinal)):
+        used, claimed = ledger.reopen(resource)
+        said = write_rows(Place(branch, up, resource, {}, (*at.resources, resource), ledger, ordinal))
+        ledger.used |= used
+        ledger.claimed |= claimed
+        if not said:
             ledger.taken.discard(key)
             undo()
             return False
         assert_when(at, branch)
         ledger.use_tests(resource, tests)
+        ledger.spoken.add(id(resource))
         if reference is not None:
             ledger.use(*reference)
         if row.role:
