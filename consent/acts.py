@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from consent.fhir import Tree, read_consent
-from consent.model import AgreedBy, ConsentFact, Disclosure, FactRef, Facts, Item, Refusal
+from consent.model import AgreedBy, ConsentFact, Disclosure, FactRef, Facts, Item, Party, Refusal
 from consent.moments import age_at, interval, months_after
 from consent.people import People, band_for
 from consent.rulebook import Edition
-from consent.trees import Answer, Ask, Result, judge_tree
+from consent.trees import Answer, Applied, Ask, Result, apply_tree, judge
 from consent.vocabulary import DATA_CLASS_SYSTEM, DataClass, Sensitivity
 
 
@@ -20,6 +20,8 @@ class Act:
 
     fact: ConsentFact
     tree: Tree
+    applied: tuple[Applied, ...]
+    """The tree in the context of each purpose asked for."""
     by: str
     """``child`` or ``representative``."""
     permits: bool
@@ -60,16 +62,46 @@ class _Voices:
     may_deny: bool = False
 
 
-def acts_at(facts: Facts, people: People, at: datetime, edition: Edition) -> tuple[Act, ...]:
-    """The consents that count at `at`, and those whose denials still do; the others say nothing."""
-    found = (_act(fact, facts, people, at, edition) for fact in facts.consents)
-    return tuple(act for act in found if act is not None)
+def with_trees(facts: Facts) -> Facts:
+    """The same facts, every consent compiled; what the caller compiled already is kept."""
+    if all(isinstance(fact.tree, Tree) for fact in facts.consents):
+        return facts
+    compiled = (
+        fact if isinstance(fact.tree, Tree) else replace(fact, tree=read_consent(fact.resource))
+        for fact in facts.consents
+    )
+    return replace(facts, consents=tuple(compiled))
 
 
-def _act(fact: ConsentFact, facts: Facts, people: People, at: datetime, edition: Edition) -> Act | None:
-    tree = fact.tree if isinstance(fact.tree, Tree) else read_consent(fact.resource)
+def acts_at(facts: Facts, people: People, at: datetime, edition: Edition, asks: tuple[Ask, ...]) -> tuple[Act, ...]:
+    """The consents that count at `at` for this request, and those whose denials still do; the others say nothing."""
+    party = asks[0].recipient
+    called = frozenset((*party.identifiers, *party.references, *party.parents, *party.groups))
+    comparable = bool(party.identifiers and party.references)
+    found = []
+    for fact in facts.consents:
+        tree: Tree = fact.tree
+        if tree.names is not None and comparable and tree.names.isdisjoint(called) and not _by_tree(tree, party):
+            continue
+        act = _act(fact, tree, facts, people, at, edition, asks)
+        if act is not None:
+            found.append(act)
+    return tuple(found)
+
+
+def _by_tree(tree: Tree, party: Party) -> bool:
+    """Whether a consent may name an organisation above the party by its identifier."""
+    return any("|" in parent for parent in party.parents) or bool(tree.unreadable) or not tree.clear
+
+
+def _act(
+    fact: ConsentFact, tree: Tree, facts: Facts, people: People, at: datetime, edition: Edition, asks: tuple[Ask, ...]
+) -> Act | None:
     by = fact.as_.value
     if tree.status != "active" or fact.replaced or not _may_give(fact, facts, people):
+        return None
+    applied = tuple(apply_tree(tree, ask) for ask in asks)
+    if all(one.live is None and not one.unreadable for one in applied):
         return None
     if _out_of_scope(tree) or (fact.given_at is not None and fact.given_at > at):
         return None
@@ -89,7 +121,7 @@ def _act(fact: ConsentFact, facts: Facts, people: People, at: datetime, edition:
         why_not = "R15-expired"
     elif not _old_enough(fact, facts, edition):
         why_not = "R4-too-young-when-given"
-    return Act(fact, tree, by, permits=not why_not, why_not=why_not, ends=stated_end or ends)
+    return Act(fact, tree, applied, by, permits=not why_not, why_not=why_not, ends=stated_end or ends)
 
 
 def _is_over(facts: Facts, at: datetime, stated_end: datetime | None, ends: datetime | None) -> bool:
@@ -161,7 +193,7 @@ def ineffective_withdrawals(facts: Facts, people: People, at: datetime) -> bool:
 # --- together -----------------------------------------------------------------------------------------------
 
 
-def say(acts: tuple[Act, ...], item: Item, asks: tuple[Ask, ...], people: People, edition: Edition) -> Said:
+def say(acts: tuple[Act, ...], item: Item, people: People, edition: Edition) -> Said:
     """What the counting consents say about `item`: each person needed permits, nobody who counts denies."""
     voices = _Voices()
     read: list[FactRef] = []
@@ -169,7 +201,7 @@ def say(acts: tuple[Act, ...], item: Item, asks: tuple[Ask, ...], people: People
     not_counted = ""
     ends: list[datetime] = []
     for act in acts:
-        answer = _all_purposes(act.tree, asks, item)
+        answer = _all_purposes(act.applied, item)
         if answer.result is Result.NOT_APPLICABLE:
             continue
         read.append(act.fact.ref)
@@ -231,9 +263,11 @@ def _verdict(voices: _Voices, needs: frozenset[str], not_counted: str) -> tuple[
     return "R4-representative-missing", ()
 
 
-def _all_purposes(tree: Tree, asks: tuple[Ask, ...], item: Item) -> Answer:
+def _all_purposes(applied: tuple[Applied, ...], item: Item) -> Answer:
     """Every purpose must be covered (R2): the least permitting answer of all of them."""
-    answers = [judge_tree(tree, ask, item) for ask in asks]
+    if len(applied) == 1:
+        return judge(applied[0], item)
+    answers = [judge(one, item) for one in applied]
     for result in (Result.DENY, Result.INDETERMINATE, Result.NOT_APPLICABLE):
         for answer in answers:
             if answer.result is result:

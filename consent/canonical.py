@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import fields
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
+from consent.fhir import digest_of
 from consent.model import Disclosure, Facts
 
-_ENCODER = msgspec.json.Encoder(order="deterministic")
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+_OTHERS: Final = tuple(one.name for one in fields(Facts) if one.name != "consents")
 
 
 def input_hash(disclosure: Disclosure, facts: Facts, policy_version: str, at: datetime, profile: str) -> str:
-    """SHA-256 (hex) of the canonical JSON of all arguments of a decision; a caller's compiled trees are left out."""
-    if any(consent.tree is not None for consent in facts.consents):
-        facts = replace(facts, consents=tuple(replace(consent, tree=None) for consent in facts.consents))
-    canonical = _ENCODER.encode([disclosure, facts, policy_version, at, profile])
+    """SHA-256 (hex) of the canonical JSON of all arguments of a decision, each consent by the digest of its text."""
+    consents = [
+        (
+            one.ref, one.tree.digest if one.tree is not None else digest_of(one.resource), one.given_by, one.as_,
+            one.evidence, one.given_at, one.withdrawn_at, one.withdrawn_by, one.suspended, one.replaced, one.profile,
+        )
+        for one in facts.consents
+    ]  # fmt: skip
+    others = [getattr(facts, name) for name in _OTHERS]
+    canonical = _ENCODER.encode([disclosure, others, consents, policy_version, at, profile])
     return hashlib.sha256(canonical).hexdigest()

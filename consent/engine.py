@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from consent.acts import Said, acts_at, ineffective_withdrawals, refusals_at, say
+from consent.acts import Said, acts_at, ineffective_withdrawals, refusals_at, say, with_trees
 from consent.canonical import input_hash
 from consent.errors import UnreadableInput
 from consent.law import STEPS, Context, Denied, Granted, emergency_ends, order_fault, order_names
@@ -66,6 +66,7 @@ def _decide(disclosure: Disclosure, facts: Facts, policy: Policy, at: datetime, 
     if profile not in PROFILES:
         raise UnreadableInput("profile: not one that judges all layers")
     edition = policy.at(at)
+    facts = with_trees(facts)
     context = _context(disclosure, facts, edition, at, profile)
     hashed = input_hash(disclosure, facts, edition.version, at, profile)
     if is_linked(disclosure.recipient, context.people):
@@ -99,7 +100,7 @@ def _context(disclosure: Disclosure, facts: Facts, edition: Edition, at: datetim
         at=at,
         edition=edition,
         people=people,
-        acts=acts_at(facts, people, at, edition),
+        acts=acts_at(facts, people, at, edition, asks),
         asks=asks,
         orders=tuple(order for order in facts.orders if not order_fault(order, at)),
         referral=referral,
@@ -121,7 +122,7 @@ def _classes_of(item: Item) -> tuple[DataClass, ...]:
 
 
 def _judge(item: Item, context: Context) -> list[_Judged]:
-    said = say(context.acts, item, context.asks, context.people, context.edition)
+    said = say(context.acts, item, context.people, context.edition)
     return [_judge_class(data_class, item, said, context) for data_class in _classes_of(item)]
 
 

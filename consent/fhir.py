@@ -8,9 +8,12 @@ version of a consent and pass the tree along.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
+
+import msgspec
 
 from consent.errors import UnreadableInput
 from consent.model import Code
@@ -61,6 +64,7 @@ RECIPIENT_ROLES: Final = frozenset({"IRCP", "PRCP", "GRANTEE", "DELEGATEE", "RCT
 SENDER_ROLES: Final = frozenset({"CST", "CUST", "PROV", "AUT", "INF", "SRC"})
 """v3 roles in which a Consent actor is the one who holds or sends."""
 
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 _PROVISION_KEYS: Final = frozenset(
     {
         "id", "type", "period", "actor", "action", "securityLabel", "purpose", "class", "documentType", "resourceType",
@@ -141,6 +145,14 @@ class Tree:
     categories: frozenset[Code]
     patient: str = ""
     unreadable: tuple[str, ...] = ()
+    parsed: bool = True
+    """Every provision was understood."""
+    clear: bool = True
+    """And every code in it is a known one."""
+    names: frozenset[object] | None = None
+    """Whom its provisions name, in every way; None when one of them names nobody and so may mean anybody."""
+    digest: str = ""
+    """SHA-256 of the resource, canonically written."""
 
 
 def read_consent(resource: Mapping[str, Any], references: Mapping[str, Any] | None = None) -> Tree:
@@ -179,7 +191,35 @@ def read_consent(resource: Mapping[str, Any], references: Mapping[str, Any] | No
         ),
         patient=_reference(resource.get("patient") or resource.get("subject")),
         unreadable=tuple(unreadable),
+        parsed=root is None or all(not node.unreadable for node in nodes_of(root)),
+        clear=root is None or all(not node.unreadable and not node.unknown for node in nodes_of(root)),
+        names=_names(root),
+        digest=digest_of(resource),
     )
+
+
+def nodes_of(node: Node) -> Iterator[Node]:
+    """A provision and all below it."""
+    yield node
+    for child in node.children:
+        yield from nodes_of(child)
+
+
+def digest_of(resource: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of parsed JSON in one canonical form."""
+    return hashlib.sha256(_ENCODER.encode(resource)).hexdigest()
+
+
+def _names(root: Node | None) -> frozenset[object] | None:
+    if root is None:
+        return None
+    found: set[object] = set()
+    for node in nodes_of(root):
+        for actor in node.actors or ():
+            found |= actor.references | actor.identifiers
+        if node.actors is None or any(actor.unreadable or actor.roles or actor.about_sender for actor in node.actors):
+            return None
+    return frozenset(found)
 
 
 def as_list(value: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from consent.fhir import Node, Tree
 from consent.model import Code, Obligation, ObligationKind, Residual
-from consent.trees import Ask, Result, actor_matches, any_of, base_rule, no_base, readable, within
+from consent.trees import Ask, Result, actor_matches, any_of, base_rule, no_base, within
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _lean(tree: Tree, ask: Ask, corners: Corners) -> Leaning:
     found = _node(tree.root or Node(path="", type=base), base, tree.release, ask, corners, top=True)
     if found.silent:
         return found
-    unclear = bounded is None or (tree.root is not None and not readable(tree.root, corners.strict))
+    unclear = bounded is None or not (tree.clear if corners.strict else tree.parsed)
     if unclear and (found.result is not Result.DENY or bounded is None):
         return _SILENT if corners.flips else Leaning(Result.INDETERMINATE, may_deny=True, paths=found.paths)
     return found

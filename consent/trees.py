@@ -22,6 +22,7 @@ from consent.vocabulary import (
     DATA_CLASS_SYSTEM,
     TAINT_SYSTEM,
     Confidentiality,
+    DataClass,
     Sensitivity,
     Taint,
 )
@@ -78,22 +79,74 @@ class Ask:
 _NA: Final = Answer(Result.NOT_APPLICABLE)
 
 
-def judge_tree(tree: Tree, ask: Ask, item: Item) -> Answer:
-    """What `tree` says about `item`; a tree that cannot be read in full never permits."""
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A provision whose actor, purpose, action and period were looked at already; content remains."""
+
+    node: Node
+    kind: str
+    """``permit``, ``deny``, or "" where the profile cannot tell."""
+    certain: bool | None
+    """Whether the context matches; False where only something below can."""
+    root: bool
+    children: tuple[Live, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A tree as it stands in one context: what is left of it is judged item by item."""
+
+    tree: Tree
+    ask: Ask
+    live: Live | None
+    bounded: bool | None = True
+    unreadable: bool = False
+
+
+def apply_tree(tree: Tree, ask: Ask) -> Applied:
+    """Look at everything that does not depend on the item, once for all items."""
     if tree.unreadable or no_base(tree):
-        return Answer(Result.INDETERMINATE, may_deny=True)
+        return Applied(tree, ask, None, unreadable=True)
     bounded = within(tree.period, ask.at, ask.zone)
     if bounded is False:
-        return _NA
+        return Applied(tree, ask, None)
     base = base_rule(tree, ask.base_default, ask.profile)
-    root = tree.root or Node(path="", type=base)
-    answer = _judge(root, base, tree.release, ask, item)
-    if answer.result is Result.DENY and answer.nodes == (root,):
-        answer = Answer(Result.DENY, answer.nodes, explicit=bool(root.stated - {"period"}))
+    return Applied(tree, ask, _live(tree.root or Node(path="", type=base), base, tree.release, ask, True), bounded)
+
+
+def _live(node: Node, kind: str, release: str, ask: Ask, root: bool = False) -> Live | None:
+    children = []
+    for child in node.children:
+        child_kind = child.type
+        if not child_kind and release == "R5" and kind:
+            child_kind = "deny" if kind == "permit" else "permit"
+        live = _live(child, child_kind, release, ask)
+        if live is not None:
+            children.append(live)
+    certain = context_matches(node, ask)
+    if certain is False and not children:
+        return None
+    return Live(node, kind, certain, root, tuple(children))
+
+
+def judge_tree(tree: Tree, ask: Ask, item: Item) -> Answer:
+    """What `tree` says about `item`; a tree that cannot be read in full never permits."""
+    return judge(apply_tree(tree, ask), item)
+
+
+def judge(applied: Applied, item: Item) -> Answer:
+    """What a tree in its context says about `item`."""
+    if applied.unreadable:
+        return Answer(Result.INDETERMINATE, may_deny=True)
+    if applied.live is None:
+        return _NA
+    answer = _judge(applied.live, applied.ask, item)
     if answer.result is Result.NOT_APPLICABLE:
         return answer
-    if bounded is None or (answer.result is Result.PERMIT and not readable(root, ask.strict_codes)):
-        return Answer(Result.INDETERMINATE, answer.nodes, may_deny=answer.result is not Result.PERMIT)
+    strict = applied.ask.strict_codes
+    clear = applied.tree.root is None or (applied.tree.clear if strict else applied.tree.parsed)
+    if applied.bounded is None or (answer.result is Result.PERMIT and not clear):
+        return Answer(Result.INDETERMINATE, answer.nodes, may_deny=answer.explicit or answer.may_deny)
     return answer
 
 
@@ -112,39 +165,31 @@ def no_base(tree: Tree) -> bool:
     return tree.policy_rule == "?" and not tree.decision and not (tree.root and tree.root.type)
 
 
-def readable(node: Node, strict_codes: bool = True) -> bool:
-    """Whether every provision of the branch was understood."""
-    return (
-        not node.unreadable
-        and not (strict_codes and node.unknown)
-        and all(readable(child, strict_codes) for child in node.children)
-    )
-
-
-def _judge(node: Node, kind: str, release: str, ask: Ask, item: Item) -> Answer:
-    """One node, `kind` being its type as the profile reads it; children refine it."""
+def _judge(live: Live, ask: Ask, item: Item) -> Answer:
+    """One provision; those below it refine it."""
     found: list[Answer] = []
-    for child in node.children:
-        child_kind = child.type
-        if not child_kind and release == "R5" and kind:
-            child_kind = "deny" if kind == "permit" else "permit"
-        answer = _judge(child, child_kind, release, ask, item)
+    for child in live.children:
+        answer = _judge(child, ask, item)
         if answer.result is not Result.NOT_APPLICABLE:
             found.append(answer)
-    own = _own(node, kind, ask, item)
+    own = _own(live, ask, item)
     return _refine(own, found, ask) if found else own
 
 
-def _own(node: Node, kind: str, ask: Ask, item: Item) -> Answer:
-    matched = matches(node, ask, item)
-    if matched is False:
+def _own(live: Live, ask: Ask, item: Item) -> Answer:
+    node, kind = live.node, live.kind
+    if live.certain is False:
         return _NA
-    empty_permit = kind == "permit" and not node.stated and node.path.count("provision") > 1
-    if matched is None or not kind or empty_permit:
+    content = content_matches(node, ask, item)
+    if content is False:
+        return _NA
+    empty_permit = kind == "permit" and not node.stated and not live.root
+    if content is None or live.certain is None or not kind or empty_permit:
         return Answer(Result.INDETERMINATE, (node,), may_deny=kind != "permit")
     if kind == "permit":
         return Answer(Result.PERMIT, (node,))
-    return Answer(Result.DENY, (node,), explicit=True)
+    # A root that denies without naming anything is the base rule of an opt-in consent, not a stated denial.
+    return Answer(Result.DENY, (node,), explicit=not live.root or bool(node.stated - {"period"}))
 
 
 def _refine(own: Answer, found: list[Answer], ask: Ask) -> Answer:
@@ -170,41 +215,61 @@ def _refine(own: Answer, found: list[Answer], ask: Ask) -> Answer:
         return own
     if own.result is Result.DENY and all(answer.may_deny for answer in unsure):
         return own
-    return Answer(Result.INDETERMINATE, nodes, may_deny=may_deny or own.result is Result.DENY or own.may_deny)
+    return Answer(Result.INDETERMINATE, nodes, may_deny=may_deny or own.explicit or own.may_deny)
 
 
 # --- one provision against one item -------------------------------------------------------------------------
 
 
-def matches(node: Node, ask: Ask, item: Item) -> bool | None:
-    """Whether the constraints in effect at `node` cover the item: no, yes, or undecidable (None)."""
-    unsure = bool(node.unreadable) or (ask.strict_codes and bool(node.unknown))
-    for answer in _kinds(node, ask, item):
-        if answer is False:
+def context_matches(node: Node, ask: Ask) -> bool | None:
+    """Whether actor, purpose, action and period in effect at `node` match: no, yes, or undecidable (None)."""
+    unsure = bool(node.unreadable) or (bool(node.unknown) and ask.strict_codes)
+    if node.purposes is not None:
+        if not ask.purpose:
+            unsure = True
+        elif ask.purpose not in node.purposes and "PurposeOfUse" not in node.purposes:
             return False
-        unsure = unsure or answer is None
+    if node.actions is not None:
+        if not ask.action:
+            unsure = True
+        elif ask.action not in node.actions:
+            return False
+    if node.actors is not None:
+        named = any_of(actor_matches(actor, ask) for actor in node.actors)
+        if named is False:
+            return False
+        unsure = unsure or named is None
+    if node.period is not None:
+        now = within(node.period, ask.at, ask.zone)
+        if now is False:
+            return False
+        unsure = unsure or now is None
     return None if unsure else True
 
 
-def _kinds(node: Node, ask: Ask, item: Item) -> Iterable[bool | None]:
-    if node.actors is not None:
-        yield any_of(actor_matches(actor, ask) for actor in node.actors)
-    if node.purposes is not None:
-        yield (ask.purpose in node.purposes or "PurposeOfUse" in node.purposes) if ask.purpose else None
-    if node.actions is not None:
-        yield ask.action in node.actions if ask.action else None
-    if node.period is not None:
-        yield within(node.period, ask.at, ask.zone)
+def content_matches(node: Node, ask: Ask, item: Item) -> bool | None:
+    """Whether labels, class, codes, dates and data in effect at `node` cover the item."""
+    unsure = False
+    if node.classes is not None and not _class_matches(node.classes, ask, item):
+        return False
+    if node.codes is not None and node.codes.isdisjoint(item.codes):
+        return False
     if node.labels is not None:
-        yield _any_label(node.labels, item, node.type)
-    if node.classes is not None:
-        yield _class_matches(node.classes, ask, item)
-    if node.codes is not None:
-        yield not node.codes.isdisjoint(item.codes)
+        labelled = _any_label(node.labels, item, node.type)
+        if labelled is False:
+            return False
+        unsure = labelled is None
     if node.data_period is not None:
-        yield _dated(node.data_period, item.at, ask.zone)
+        dated = _dated(node.data_period, item.at, ask.zone)
+        if dated is False:
+            return False
+        unsure = unsure or dated is None
     if node.data is not None:
-        yield any_of(_data_matches(data.meaning, data.reference, item) for data in node.data)
+        meant = any_of(_data_matches(data.meaning, data.reference, item) for data in node.data)
+        if meant is False:
+            return False
+        unsure = unsure or meant is None
+    return None if unsure else True
 
 
 def any_of(answers: Iterable[bool | None]) -> bool | None:
@@ -274,8 +339,11 @@ def _any_label(labels: frozenset[Code], item: Item, kind: str) -> bool | None:
     return None if unsure else False
 
 
-def _class_matches(classes: frozenset[Code], ask: Ask, item: Item) -> bool | None:
-    if item.data_class is not None and Code(DATA_CLASS_SYSTEM, item.data_class.value) in classes:
+_DATA_CLASS_CODES: Final = {data_class: Code(DATA_CLASS_SYSTEM, data_class.value) for data_class in DataClass}
+
+
+def _class_matches(classes: frozenset[Code], ask: Ask, item: Item) -> bool:
+    if item.data_class is not None and _DATA_CLASS_CODES[item.data_class] in classes:
         return True
     for code in classes:
         if code.code == item.type and code.system in (RESOURCE_TYPE_SYSTEM, "http://hl7.org/fhir/fhir-types", ""):
