@@ -25,6 +25,7 @@ Relater = Annotated[Caller, may("person-relate")]
 Clearer = Annotated[Caller, may("suspect-clear")]
 Verifier = Annotated[Caller, may("order-verify")]
 Approver = Annotated[Caller, may("override-approve")]
+Previewer = Annotated[Caller, may("preview")]
 Matcher = Annotated[Caller, may("match-resolve")]
 ConsentAdmin = Annotated[Caller, may("consent-record")]
 Withdrawer = Annotated[Caller, may("consent-withdraw")]
@@ -185,6 +186,14 @@ def withdrawal(withdrawal: str, parts: HeldParts, caller: Withdrawer, response: 
     return _shown(casework.withdrawal(parts, withdrawal), response)
 
 
+@router.get("/cases/{case}/preview", summary="See what each agency would receive now")
+def show_preview(case: str, parts: HeldParts, caller: Previewer) -> dict[str, Any]:
+    """In each agency's own format, masked; the look is audited."""
+    from hub import preview
+
+    return {"agencies": preview.preview(parts, caller.id, case)}
+
+
 @router.post("/matches/{task}", summary="Decide whose record it is")
 def resolve_match(task: str, asked: SameAs, parts: HeldParts, caller: Matcher) -> Found:
     """Link to a known child, or make it a child of its own; then what was held goes on."""
@@ -198,10 +207,12 @@ def unlink(person: str, parts: HeldParts, caller: Matcher) -> Found:
 
 
 def _shown(found: Withdrawing, response: Response) -> Withdrawing:
-    response.headers["location"] = f"/withdrawals/{found.id}"
-    response.status_code = 202
-    if found.effective_at is not None or not found.counts:
+    """202 with the place to follow while something is under way; 200 once effective, or when it does not count."""
+    if not found.counts:
         response.status_code = 200
-    else:
+        return found
+    response.headers["location"] = f"/withdrawals/{found.id}"
+    response.status_code = 202 if found.effective_at is None else 200
+    if found.effective_at is None:
         response.headers["retry-after"] = "1"
     return found

@@ -1,0 +1,189 @@
+"""People with a role work on a case over HTTP; what their role does not allow is refused and changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hub.security.roles import MAY
+from hub.security.tokens import Role
+from hub.storage import persons, tasks
+from tests.fakes.door import Door
+from tests.fakes.world import HOSPITAL, NAME, PERSONAL_NUMBER, POLICE, SHELTER, consent, exam, order, patient
+
+WORKER, SECOND, CONSENTS, AUDITOR, OPERATOR = "can-bo-a", "can-bo-b", "quan-tri", "kiem-soat", "van-hanh"
+
+
+@pytest.fixture
+def door(door: Door) -> Door:
+    """The hospital has sent an exam; five administrators work here."""
+    door.know(HOSPITAL, SHELTER, POLICE)
+    for name, role in (
+        (WORKER, Role.CASE_WORKER),
+        (SECOND, Role.CASE_WORKER),
+        (CONSENTS, Role.CONSENT_ADMIN),
+        (AUDITOR, Role.AUDITOR),
+        (OPERATOR, Role.OPERATOR),
+    ):
+        door.hire(name, role)
+    door.world.say(HOSPITAL, exam())
+    return door
+
+
+def tell(door: Door, who: str, path: str, body: Any = None, method: str = "POST") -> Any:
+    """A request that must succeed."""
+    answer = door.ask(who, method, path, json=body) if body is not None else door.ask(who, method, path)
+    assert answer.status_code < 300, answer.text
+    return answer.json()
+
+
+def fact(door: Door, kind: str, body: dict[str, Any], who: str = WORKER) -> str:
+    """Record a fact about the one child."""
+    return str(tell(door, who, f"/cases/{door.world.case()}/facts", {"kind": kind, "body": body})["fact"])
+
+
+def test_a_child_is_found_by_identifier(door: Door) -> None:
+    """The search is a POST, finds exactly the child, and is audited."""
+    asked = {"identifiers": [{"type": "NI", "value": PERSONAL_NUMBER}]}
+    (found,) = tell(door, WORKER, "/cases/search", asked)["found"]
+    assert found["case"] == door.world.case()
+    door.clock.advance(seconds=1)
+    assert tell(door, WORKER, "/cases/search", {"identifiers": [{"type": "NI", "value": "999"}]})["found"] == []
+    rows = tell(door, AUDITOR, "/audit", method="GET")["audit"]
+    assert [(row["actor"], row["outcome"]) for row in rows if row["kind"] == "read"] == [
+        (WORKER, "found"),
+        (WORKER, "not-found"),
+    ]
+    assert door.ask(WORKER, "POST", "/cases/search", json={"name": NAME}).status_code == 422
+
+
+def test_facts_have_versions(door: Door) -> None:
+    """A second version stands beside the first; both say who recorded them."""
+    case = door.world.case()
+    first = fact(door, "birth-date", {"date": "2016-05-20"})
+    tell(door, SECOND, f"/cases/{case}/facts/{first}", {"kind": "birth-date", "body": {"date": "2016-05-21"}}, "PUT")
+    versions = tell(door, WORKER, f"/cases/{case}/facts?kind=birth-date", method="GET")["facts"]
+    assert [(one["version"], one["by"], one["current"]) for one in versions] == [(1, WORKER, False), (2, SECOND, True)]
+
+
+def test_a_wrong_fact_names_its_place(door: Door) -> None:
+    """422 with each field, without its value; what the hub itself keeps cannot be set from outside."""
+    path = f"/cases/{door.world.case()}/facts"
+    wrong = door.ask(WORKER, "POST", path, json={"kind": "birth-date", "body": {"date": NAME}})
+    assert (wrong.status_code, wrong.json()["errors"][0]["place"]) == (422, "date")
+    assert NAME not in wrong.text
+    claimed = door.ask(WORKER, "POST", path, json={"kind": "order", "body": order({}) | {"verified_by": WORKER}})
+    assert claimed.status_code == 422
+    assert door.ask(WORKER, "POST", path, json={"kind": "no-such-kind", "body": {}}).status_code == 422
+    assert door.ask(WORKER, "POST", "/cases/unknown/facts", json={"kind": "plan", "body": {}}).status_code in (404, 422)
+
+
+def test_an_order_takes_a_second_person(door: Door) -> None:
+    """Who entered it cannot verify it; somebody else can."""
+    case = door.world.case()
+    entered = fact(door, "order", order({POLICE: ("forensic",)}))
+    path = f"/cases/{case}/orders/{entered}/verify"
+    assert door.ask(WORKER, "POST", path, json={}).status_code == 403
+    assert tell(door, SECOND, path, {})["body"]["verified_by"] == SECOND
+
+
+def test_clearing_a_suspect_takes_two(door: Door) -> None:
+    """The same person twice is one person."""
+    case = door.world.case()
+    father = tell(door, WORKER, f"/cases/{case}/persons", {"name": "Thử-Nghiệm Văn Cha"})["person"]
+    path = f"/cases/{case}/suspects/{fact(door, 'suspect', {'person': father})}/clear"
+    tell(door, WORKER, path)
+    assert tell(door, WORKER, path)["body"]["cleared_by"] == [WORKER]
+    assert tell(door, SECOND, path)["body"]["cleared_by"] == [WORKER, SECOND]
+
+
+def test_a_consent_flows_and_is_withdrawn(door: Door) -> None:
+    """The shelter fetches on consent; after the withdrawal the rest is gone, and a recall waits."""
+    case, child = door.world.case(), door.world.child()
+    fact(door, "birth-date", {"date": "2016-05-20"})
+    fact(door, "team", {"agency": SHELTER, "role": "shelter"})
+    mother = tell(door, WORKER, f"/cases/{case}/persons", {"name": "Thử-Nghiệm Thị Mẹ"})["person"]
+    fact(door, "guardian", {"person": mother, "role": "MTH"})
+    fact(door, "consent", consent(mother, "representative", SHELTER, child), CONSENTS)
+    own = fact(door, "consent", consent(child, "child", SHELTER, child), CONSENTS)
+    inbox = f"/agencies/{SHELTER}/inbox"
+    waiting = tell(door, SHELTER, inbox, method="GET")["deliveries"]
+    fetched = door.ask(SHELTER, "GET", f"{inbox}/{waiting[0]['delivery']}")
+    assert fetched.status_code == 200
+    assert fetched.headers["hub-message-id"]
+    assert "260385009" not in fetched.text
+    assert door.ask(SHELTER, "POST", f"{inbox}/{waiting[0]['delivery']}/ack").status_code == 204
+    door.world.say(HOSPITAL, exam("EX-2"))
+    held_back = tell(door, SHELTER, inbox, method="GET")["deliveries"][0]["delivery"]
+    ended = door.ask(CONSENTS, "POST", f"/cases/{case}/consents/{own}/withdraw", json={"by": child})
+    assert ended.status_code in (200, 202)
+    followed = door.ask(CONSENTS, "GET", ended.headers["location"])
+    assert (followed.status_code, bool(followed.json()["effective_at"])) == (200, True)
+    assert door.ask(SHELTER, "GET", f"{inbox}/{held_back}").status_code == 404
+    (recall,) = tell(door, SHELTER, inbox, method="GET")["deliveries"]
+    recalled = door.ask(SHELTER, "GET", f"{inbox}/{recall['delivery']}")
+    assert fetched.headers["hub-message-id"] in recalled.text
+    assert NAME not in recalled.text
+    told = tell(door, AUDITOR, f"/cases/{case}/account", method="GET")["account"]
+    assert SHELTER in str(told)
+
+
+def test_an_uncertain_match_is_decided_by_a_person(door: Door) -> None:
+    """A child known only by name is held for review; once linked, it is the known child's case."""
+    unsure = patient(number="", record="")
+    door.world.say(HOSPITAL, exam("EX-9", child=unsure))
+    with door.parts.store.read() as unit:
+        (task,) = tasks.listing(unit, kinds=["match-review"])
+        cases = {one.id for one in persons.cases(unit)}
+    listed = tell(door, WORKER, "/tasks?kind=match-review", method="GET")["tasks"]
+    assert [one["id"] for one in listed] == [task.id]
+    assert NAME not in str(listed)
+    assert len(cases) == 2
+    asked = {"identifiers": [{"type": "NI", "value": PERSONAL_NUMBER}]}
+    (known,) = tell(door, WORKER, "/cases/search", asked)["found"]
+    linked = tell(door, WORKER, f"/matches/{task.id}", {"same_as": known["person"]})
+    assert linked["case"] == known["case"]
+    assert door.ask(WORKER, "POST", f"/matches/{task.id}", json={"same_as": None}).status_code == 409
+
+
+EVERY = {
+    "agency-add": ("POST", "/agencies", []),
+    "agency-secret": ("GET", f"/agencies/{POLICE}/secret", None),
+    "admin-list": ("GET", "/administrators", None),
+    "message-list": ("GET", "/messages", None),
+    "delivery-retry": ("POST", "/deliveries/x/retry", None),
+    "refusal-list": ("GET", "/refusals", None),
+    "case-find": ("POST", "/cases/search", {"identifiers": [{"type": "NI", "value": "1"}]}),
+    "case-read": ("GET", "/cases/x/facts", None),
+    "person-relate": ("POST", "/cases/x/persons", {}),
+    "fact-record": ("POST", "/cases/x/facts", {"kind": "plan", "body": {}}),
+    "consent-record": ("POST", "/cases/x/facts", {"kind": "consent", "body": {}}),
+    "suspect-clear": ("POST", "/cases/x/suspects/y/clear", None),
+    "override-approve": ("POST", "/cases/x/overrides/y/approve", None),
+    "order-verify": ("POST", "/cases/x/orders/y/verify", {}),
+    "match-resolve": ("POST", "/matches/x", {"same_as": None}),
+    "consent-withdraw": ("POST", "/cases/x/consents/y/withdraw", {"by": "z"}),
+    "preview": ("GET", "/cases/x/preview", None),
+    "audit-list": ("GET", "/audit", None),
+    "case-account": ("GET", "/cases/x/account", None),
+}
+"""One request for each thing that a role may do."""
+
+
+def test_roles_are_enforced(door: Door) -> None:
+    """Whoever lacks the role hears 403 (an agency always), a stranger 401, and nobody else either."""
+    people = {WORKER: Role.CASE_WORKER, CONSENTS: Role.CONSENT_ADMIN, AUDITOR: Role.AUDITOR, OPERATOR: Role.OPERATOR}
+    for what, (method, path, body) in EVERY.items():
+        sent = {} if body is None else {"json": body}
+        for who, role in people.items():
+            status = door.ask(who, method, path, **sent).status_code
+            assert (status == 403) is (role not in MAY[what]), (what, who, status)
+        assert door.ask(HOSPITAL, method, path, **sent).status_code == 403
+        assert door.http.request(method, path, **sent).status_code == 401
+
+
+def test_every_permission_is_tried() -> None:
+    """A new permission needs a line in the table above, or is open to every role."""
+    untried = set(MAY) - set(EVERY) - {"admin-add", "admin-disable"}
+    assert all(MAY[what] == frozenset(Role) for what in untried)
