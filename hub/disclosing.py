@@ -15,6 +15,7 @@ from consent import decide, items_of, rekey, release
 from consent.model import Decision, Disclosure, Facts, Party
 from consent.vocabulary import Action, Event, Purpose, View
 from hub import facts
+from hub.bundles import header_of
 from hub.errors import NotFound
 from hub.parts import Parts
 from hub.storage import referrals, strands
@@ -36,6 +37,11 @@ class Disclosed:
     at: datetime
     bundle: Bundle | None = field(default=None, repr=False)
     """What is released; None when nothing leaves."""
+
+    @property
+    def leaves(self) -> bool:
+        """Whether a message leaves: something is permitted, and with it what the message is about."""
+        return self.bundle is not None
 
     @property
     def recipient(self) -> str:
@@ -105,7 +111,10 @@ def disclose(
         found = _bypass(parts, found)
     if not found.decision.leaves:
         return found
-    return replace(found, bundle=_released(parts, bundle, found))
+    released = _released(parts, bundle, found)
+    if asked.event in parts.routes.needs_focus and not header_of(released).get("focus"):
+        return found
+    return replace(found, bundle=released)
 
 
 def _bypass(parts: Parts, found: Disclosed) -> Disclosed:

@@ -103,7 +103,7 @@ def _may_leave(parts: Parts, agency: str, waiting: Delivery) -> bool:
     """Decide a waiting delivery; one that may not leave is claimed and closed."""
     try:
         told = outgoing.decide(parts, waiting)
-        if told.decision.leaves and told.recipient == agency and not outgoing.holds_already(parts, waiting, told):
+        if told.leaves and told.recipient == agency and not outgoing.holds_already(parts, waiting, told):
             return True
     except (KeyLost, NotFound):
         pass

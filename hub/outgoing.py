@@ -71,7 +71,7 @@ def settled(parts: Parts, claim: Claim, told: Disclosed) -> DeliveryState | None
     alarms = [each for each in told.decision.alarms if each in PARKING]
     if alarms:
         return park(parts, claim, alarms[0], told)
-    if not told.decision.leaves:
+    if not told.leaves:
         return _close(parts, claim, DeliveryState.WITHHELD, "withheld", told)
     if holds_already(parts, claim.delivery, told):
         return _close(parts, claim, DeliveryState.SUPERSEDED, "held-already", told)

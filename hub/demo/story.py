@@ -16,6 +16,7 @@ from hub.demo.world import SECRET_APPEARANCE, SECRET_NOTE, World
 
 DATA_CLASS = "https://hub.onestop.example/fhir/CodeSystem/data-class"
 LOINC = "http://loinc.org"
+SERVICE = "https://hub.onestop.example/fhir/CodeSystem/service-type"
 FINDING = "8716-3"
 LENGTH = "39125-0"
 NEVER_FOR_POLICE = ("75622-1", "44261-6", SECRET_NOTE, SECRET_APPEARANCE)
@@ -96,7 +97,7 @@ def exam_requested(world: World) -> Scene:
     answer = world.clients["police"].ask("POST", path, content=body, headers={"content-type": "application/xml"})
     expect(answer.status_code == 202, f"the police request must be taken, not {answer.status_code}: {answer.text}")
     states = _settled(world, "hospital")
-    expect("delivered" not in states, "an unverified decision must open nothing")
+    expect(states == ["withheld"], f"an unverified decision must open nothing, not {states}")
     expect(not _got(world, "REF^I12"), "the hospital must not have received a referral")
     return Scene("police", "ForensicExamRequest", "referral-request, claim", _why(world, "hospital"), "", "hospital")
 
@@ -104,7 +105,7 @@ def exam_requested(world: World) -> Scene:
 def order_entered(world: World) -> Scene:
     """A case worker enters the decision; the same person cannot verify it."""
     police, hospital = world.agencies["police"], world.agencies["hospital"]
-    named = [[LOINC, FINDING], [LOINC, LENGTH]]
+    named = [[SERVICE, "forensic"], [LOINC, FINDING], [LOINC, LENGTH]]
     items = [
         {"data_class": "referral", "recipient": hospital},
         {"data_class": "demographics", "recipient": hospital},

@@ -59,6 +59,8 @@ class Routes:
     moves: Mapping[Event, ReferralState]
     states: Mapping[ReferralState, frozenset[ReferralState]]
     requester_says: frozenset[ReferralState]
+    needs_focus: frozenset[Event]
+    """Events that say nothing when what they are about is withheld."""
     original_days: int
     """How long original bytes and message keys are kept."""
 
@@ -157,6 +159,7 @@ def read_routes(text: str | None = None) -> Routes:
             moves={Event(event): ReferralState(state) for event, state in data["moves"].items()},
             states={ReferralState(old): _states(new) for old, new in data["states"].items()},
             requester_says=_states(data["requester_says"]),
+            needs_focus=frozenset(Event(each) for each in data["needs_focus"]),
             original_days=int(data["original_days"]),
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
