@@ -21,7 +21,8 @@ from adapters.codecs import xml as xml_codec
 from adapters.errors import BrokenPack
 from adapters.mapping import codes as code_maps
 from adapters.mapping.bundles import bundle_pack
-from adapters.mapping.engine import Codec, Dialect, HeadLeaf, Message, RowPack, broken_first
+from adapters.mapping.engine import RowPack, broken_first
+from adapters.mapping.message import Codec, Dialect, HeadLeaf, Message
 from adapters.mapping.rows import Row, parse_rows, texts
 from adapters.mapping.schemas import Schema
 from adapters.mapping.structure import Grammar, grammar

@@ -42,7 +42,9 @@ def clean(text: str, place: str) -> str:
     if text.isascii():
         if text.isprintable() or not _CONTROLS.intersection(text):
             return text
-    elif (not _CONTROLS.intersection(text) and text.isprintable()) or (not _CONTROLS.intersection(text) and not any("\ud800" <= char <= "\udfff" for char in text)):
+    elif (not _CONTROLS.intersection(text) and text.isprintable()) or (
+        not _CONTROLS.intersection(text) and not any("\ud800" <= char <= "\udfff" for char in text)
+    ):
         return unicodedata.normalize("NFC", text)
     raise Malformed(
         place, "control-character", "control characters may not stand in a value; send the text without them"

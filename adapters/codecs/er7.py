@@ -22,7 +22,6 @@ MAX_FIELDS: Final = 2_000
 """Most fields of a segment, and most parts of a field."""
 
 _SEGMENT_NAME: Final = re.compile(r"[A-Z][A-Z0-9]{2}")
-_ESCAPE_PREFERRED: Final = "\\"
 _BATCH: Final = ("FHS", "BHS", "BTS", "FTS")
 _HEADERS: Final = ("MSH", "FHS", "BHS")
 
@@ -66,7 +65,7 @@ STANDARD: Final = Separators()
 class Part:
     """A repetition of a field (level 0), a component (1) or a subcomponent (2)."""
 
-    __slots__ = ("above", "level", "name", "repeat", "text")
+    __slots__ = ("_parts", "above", "level", "message", "name", "repeat", "text")
 
     def __init__(self, name: str, text: str, level: int, above: Segment | Part, repeat: int = 0) -> None:
         self.name = name
@@ -75,14 +74,8 @@ class Part:
         self.above = above
         self.repeat = repeat
         """Which repetition of its field, from 0; level 0 only."""
-
-    @property
-    def segment(self) -> Segment:
-        """The segment that it stands in."""
-        above = self.above
-        while isinstance(above, Part):
-            above = above.above
-        return above
+        self.message: Message = above.message
+        self._parts: list[str] | None = None
 
     @property
     def place(self) -> str:
@@ -98,52 +91,69 @@ class Part:
             return State.EMPTY
         return State.NULL if self.text == '""' else State.VALUE
 
-    def _branches(self) -> bool:
-        marks = self.segment.message.separators
-        if self.level == 0:
-            return marks.component in self.text or marks.subcomponent in self.text
-        return self.level == 1 and marks.subcomponent in self.text
+    @property
+    def parts(self) -> list[str]:
+        """Its raw components or subcomponents; itself when it is undivided."""
+        parts = self._parts
+        if parts is None:
+            parts = self._parts = self._split()
+        return parts
+
+    def _split(self) -> list[str]:
+        text, marks = self.text, self.message.separators
+        if self.level == 0 and (marks.component in text or marks.subcomponent in text):
+            parts = text.split(marks.component)
+        elif self.level == 1 and marks.subcomponent in text:
+            parts = text.split(marks.subcomponent)
+        else:
+            return [text]
+        if len(parts) > MAX_FIELDS:
+            raise TooLarge(self.place, "count", f"more than {MAX_FIELDS} parts")
+        return parts
+
+    @property
+    def divided(self) -> bool:
+        """Whether it has parts of its own."""
+        parts = self.parts
+        return len(parts) > 1 or (self.level == 0 and self.message.separators.subcomponent in self.text)
 
     @property
     def value(self) -> str | None:
         """Unescaped and NFC; None when it has parts, is empty or null."""
-        if not self.text or self.text == '""' or self._branches():
+        text = self.text
+        if not text or text == '""' or self.divided:
             return None
-        return self.segment.message.plain(self.text, self)
+        return self.message.plain(text, self)
 
     @property
     def first(self) -> str | None:
         """The value, or that of the first part: what HL7 lets a reader of an older version take."""
         text = self.text
-        marks = self.segment.message.separators
+        marks = self.message.separators
         if self.level == 0:
             text = text.split(marks.component, 1)[0]
         if self.level < 2:
             text = text.split(marks.subcomponent, 1)[0]
-        return self.segment.message.plain(text, self) if text and text != '""' else None
+        return self.message.plain(text, self) if text and text != '""' else None
 
-    def _texts(self) -> list[str]:
-        marks = self.segment.message.separators
-        texts = self.text.split(marks.component if self.level == 0 else marks.subcomponent)
-        if len(texts) > MAX_FIELDS:
-            raise TooLarge(self.place, "count", f"more than {MAX_FIELDS} parts")
-        return texts
+    def part(self, number: int) -> Part | None:
+        """That component or subcomponent; the first one of an undivided value is the value itself."""
+        if not self.divided:
+            return self if number == 1 else None
+        parts = self.parts
+        return Part(str(number), parts[number - 1], self.level + 1, self) if 0 < number <= len(parts) else None
 
     def children(self) -> Iterator[Part]:
         """Its components or subcomponents, empty ones too."""
-        if self.level < 2 and self._branches():
-            for number, text in enumerate(self._texts(), 1):
+        if self.level < 2 and self.divided:
+            for number, text in enumerate(self.parts, 1):
                 yield Part(str(number), text, self.level + 1, self)
 
     def all(self, name: str) -> Iterator[Part]:
-        """That component; the first one of an undivided value is the value itself."""
-        if self.level < 2 and self._branches():
-            texts = self._texts()
-            number = int(name) if name.isdigit() else 0
-            if 0 < number <= len(texts):
-                yield Part(name, texts[number - 1], self.level + 1, self)
-        elif name == "1":
-            yield self
+        """As :meth:`part`, by name."""
+        found = self.part(int(name)) if name.isdigit() else None
+        if found is not None:
+            yield found
 
 
 class Segment:

@@ -1,7 +1,7 @@
 """HL7 v2 acknowledgements: what MSH-15 and MSH-16 ask for, said with MSA and ERR, and read again by our own client.
 
-Original mode (both fields empty) answers AA, AE or AR; enhanced mode answers CA, CE or CR when MSH-15 asks for it, else the
-application code when only MSH-16 does (HL7 v2.5.1, chapter 2.9).
+Original mode (both fields empty) answers AA, AE or AR; enhanced mode answers CA, CE or CR when MSH-15 asks for it,
+else the application code when only MSH-16 does (HL7 v2.5.1, chapter 2.9).
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def reply_code(head: Head, outcome: str) -> str | None:
 def acknowledge(head: Head, code: str, control_id: str, at: datetime, errors: Sequence[Refusal] = ()) -> bytes:
     """The acknowledgement of a message: MSH, MSA and an ERR for each error, in UTF-8, segments ended by CR.
 
-    `at` is aware; `control_id` is this answer's own MSH-10. ERR-2 says the place, ERR-3 the code of table 0357, ERR-8 the
-    sentence for a person, which never repeats a value.
+    `at` is aware; `control_id` is this answer's own MSH-10. ERR-2 says the place, ERR-3 the code of table 0357, ERR-8
+    the sentence for a person, which never repeats a value.
     """
     fields = head.fields
     trigger = re.sub(r"[^A-Z0-9]", "", head.type.split("^")[1]) if "^" in head.type else ""
@@ -132,8 +132,9 @@ def _location(place: str) -> str:
 
 def reject_garbage(at: datetime) -> bytes:
     """AR for bytes that show no MSH to answer to."""
+    moment = at.strftime("%Y%m%d%H%M%S%z")
     lines = (
-        f"MSH|{STANDARD.encoding}|||||{at.strftime('%Y%m%d%H%M%S%z')}||ACK|NACK{at.strftime('%Y%m%d%H%M%S%f')}|P|2.5.1||||||UNICODE UTF-8",
+        f"MSH|{STANDARD.encoding}|||||{moment}||ACK|NACK{at:%Y%m%d%H%M%S%f}|P|2.5.1||||||UNICODE UTF-8",
         "MSA|AR||This is no HL7 v2 message",
         "ERR||MSH^1|100^Segment sequence error^HL70357|E||||A message begins with an MSH segment",
     )

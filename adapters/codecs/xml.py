@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from lxml import etree
 
@@ -48,7 +48,7 @@ def parse(raw: bytes, namespaces: Mapping[str, str]) -> Parsed:
         raise Malformed(f"line {line}", "syntax", "this is not well-formed XML") from None
     except (ValueError, LookupError):
         raise Malformed("", "syntax", "this is not well-formed XML") from None
-    info = root.getroottree().docinfo
+    info: Any = root.getroottree().docinfo
     if info.doctype or info.internalDTD is not None:
         raise Malformed("", "doctype", "a document type or entities may not be declared")
     prefixes = {address: prefix for prefix, address in namespaces.items()} | _BUILT_IN
@@ -114,7 +114,7 @@ class _Reading:
 
 def dump(tree: Node, namespaces: Mapping[str, str]) -> bytes:
     """The document as UTF-8 with a declaration; a prefix that the pack does not declare is a :class:`BrokenPack`."""
-    known = dict(namespaces) | {"xsi": XSI, "xml": XML}
+    known = {**namespaces, "xsi": XSI, "xml": XML}
     used: set[str] = set()
     root = _element(tree, known, used)
     document = _with_namespaces(root, {prefix: known[prefix] for prefix in sorted(used - {"xml"})})
@@ -159,7 +159,7 @@ def _text(node: Node) -> str:
 
 def _with_namespaces(root: etree._Element, prefixes: Mapping[str, str]) -> etree._Element:
     """The root again, with every prefix declared on it."""
-    declared = {prefix or None: address for prefix, address in prefixes.items()}
+    declared: dict[Any, str] = {prefix or None: address for prefix, address in prefixes.items()}
     fresh = etree.Element(root.tag, attrib=dict(root.attrib), nsmap=declared)
     fresh.text = root.text
     fresh.extend(list(root))

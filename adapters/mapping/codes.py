@@ -33,11 +33,8 @@ class CodeMap:
     reads: Mapping[str, Code] = field(default_factory=dict)
     writes: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(system, code) -> source code."""
-
-    @property
-    def has_systems(self) -> bool:
-        """Whether its targets are Codings rather than codes."""
-        return any(code.system for code in self.reads.values()) or any(system for system, _ in self.writes)
+    has_systems: bool = False
+    """Whether its targets are Codings rather than codes."""
 
 
 def load(name: str, raw: bytes) -> CodeMap:
@@ -65,4 +62,5 @@ def load(name: str, raw: bytes) -> CodeMap:
             if (system, code) in writes:
                 raise BrokenPack(f"{name} line {number}: this code is written twice; mark one of them in")
             writes[(system, code)] = source
-    return CodeMap(name, reads, writes)
+    has_systems = any(code.system for code in reads.values()) or any(system for system, _ in writes)
+    return CodeMap(name, reads, writes, has_systems)

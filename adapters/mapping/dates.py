@@ -1,7 +1,7 @@
 """Dates and times between an agency's patterns and FHIR's, without inventing a time or a zone silently.
 
-A pattern is made of ``yyyy MM dd HH mm ss SSS zzz`` and literals; ``hl7`` (YYYY[MM[DD[HHMM[SS[.S]]]]][+ZZZZ]) and ``iso``
-are built in. A local time is one of the context's zone.
+A pattern is made of ``yyyy MM dd HH mm ss SSS zzz`` and literals; ``hl7`` (YYYY[MM[DD[HHMM[SS[.S]]]]][+ZZZZ]) and
+``iso`` are built in. A local time is one of the context's zone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 from adapters.errors import BrokenPack
 
 _HL7 = re.compile(
-    r"(?P<yyyy>\d{4})(?:(?P<MM>\d{2})(?:(?P<dd>\d{2})(?:(?P<HH>\d{2})(?:(?P<mm>\d{2})(?:(?P<ss>\d{2})(?P<SSS>\.\d{1,9})?)?)?)?)?)?"
+    r"(?P<yyyy>\d{4})(?:(?P<MM>\d{2})(?:(?P<dd>\d{2})"
+    r"(?:(?P<HH>\d{2})(?:(?P<mm>\d{2})(?:(?P<ss>\d{2})(?P<SSS>\.\d{1,9})?)?)?)?)?)?"
     r"(?P<zzz>[+-]\d{4})?"
 )
 _ISO = re.compile(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,73 +13,16 @@ from adapters.mapping import dates, places
 from adapters.mapping.assemble import Assembly, deviations
 from adapters.mapping.codes import CodeMap
 from adapters.mapping.env import Env, Material
+from adapters.mapping.message import Codec, Dialect, HeadLeaf, Message
 from adapters.mapping.places import Cursor
 from adapters.mapping.reader import compile_rows
-from adapters.mapping.residual import Leaves, Losses, leaves_of, without
-from adapters.mapping.rows import Row
-from adapters.mapping.schemas import Schema
-from adapters.mapping.script import Script, compile_script
-from adapters.mapping.structure import Grammar, Group, fold
+from adapters.mapping.residual import Leaves, Losses, without
+from adapters.mapping.script import Script, Speech, compile_script
+from adapters.mapping.structure import fold
 from adapters.mapping.walk import Frame, Reader, Walk
 from adapters.pack import Bundle, Context, Deviation, Head, Reading, Strand, Writing
-from adapters.tree import Node, State
+from adapters.tree import Node
 from consent.vocabulary import Event
-
-
-@dataclass(frozen=True, slots=True)
-class HeadLeaf:
-    """One header leaf: its name, where it stands, and its date formats."""
-
-    name: str
-    place: str
-    date: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message type of a manifest."""
-
-    type: str
-    when: Mapping[str, tuple[str, ...]]
-    root: str
-    event: Event | None
-    event_at: str
-    event_codes: CodeMap | None
-    where: Mapping[str, Any]
-    direction: str
-    put: Mapping[str, str]
-    grammar: Grammar | None
-    order: Mapping[str, tuple[str, ...]]
-    strand: str
-    rows: tuple[Row, ...]
-    shapes: Mapping[str, tuple[Row, ...]]
-    schema: Schema | None
-    validate: str
-    answer: str
-    loss: int | None
-    map: str
-
-    def says(self, event: Event) -> bool:
-        """Whether it is written for this event."""
-        coded = self.event_codes.writes if self.event_codes is not None else {}
-        return self.direction != "in" and (self.event is event or ("", event.value) in coded)
-
-
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """How bytes become a tree and back, for one pack."""
-
-    name: str
-    parse: Callable[[bytes], Parsed]
-    dump: Callable[[Node], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """A sender's own names, and how it is recognised."""
-
-    when: Mapping[str, tuple[str, ...]]
-    messages: tuple[Message, ...]
 
 
 @dataclass(eq=False)
@@ -150,6 +93,9 @@ class RowPack:
                 except Unwritable as found:
                     fault = found
         raise fault
+
+    def _speech(self) -> Speech:
+        return Speech(self.codec, self.leaves, self.media_types[0], self.recognise)
 
     def recognise(self, raw: bytes, message: Message, context: Context) -> None:
         """Refuse to send what would not be read as this type, in its own structure."""
@@ -240,7 +186,10 @@ class RowPack:
                 steps = places.parse(place, (Cursor(self.codec.name),)).steps
                 if not places.walk(tree, steps):
                     return False
-            elif (values == ("$absent",)) is not (not said) if values == ("$absent",) else said not in values:
+            elif values == ("$absent",):
+                if said:
+                    return False
+            elif said not in values:
                 return False
         nodes += found
         return True
@@ -270,7 +219,7 @@ class RowPack:
     def _script(self, message: Message, dialect: str) -> Script:
         script = self._scripts.get((message.type, dialect))
         if script is None:
-            script = compile_script(self, message, self._env(message), dialect)
+            script = compile_script(self._speech(), message, self._env(message), dialect)
             self._scripts[(message.type, dialect)] = script
         return script
 
@@ -296,7 +245,7 @@ class RowPack:
 
 def event_of(bundle: Bundle) -> Event:
     """The event that a bundle's MessageHeader states."""
-    header = next((entry.get("resource", {}) for entry in bundle.get("entry", ())), {})
+    header: Mapping[str, Any] = next((entry.get("resource", {}) for entry in bundle.get("entry", ())), {})
     coding = header.get("eventCoding") or {}
     try:
         return Event(coding.get("code", ""))
@@ -310,6 +259,3 @@ def broken_first(messages: Sequence[Message]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise BrokenPack(f"manifest.yaml: message {name} stands twice")
-
-
-__all__ = ["Codec", "Dialect", "Group", "HeadLeaf", "Malformed", "Message", "RowPack", "State", "event_of", "leaves_of"]

@@ -1,4 +1,4 @@
-"""What a row is compiled against: the pack's names, shapes and codes, the cursors around it, the element that it fills."""
+"""What a row is compiled against: the pack's shapes and codes, the cursors around it, the element that it fills."""
 
 from __future__ import annotations
 

@@ -144,18 +144,21 @@ class Ledger:
 
     def start(self, way: tuple[str, ...]) -> list[Json]:
         """The resources that a `find` leads to: a start, then elements."""
-        focus = [found for reference in self.header.get("focus", ()) if (found := self.resolve(reference)) is not None]
+        focus = [held for reference in self.header.get("focus", ()) if (held := self.resolve(reference)) is not None]
         found = focus if way[0] == "focus" else self._child(focus)
         for name in way[1:]:
-            found = [resource for holder in found for resource in self._at(holder, name)]
+            found = [element for holder in found for element in self._at(holder, name)]
         return found
 
     def _at(self, holder: Json, name: str) -> Iterator[Json]:
+        """What an element refers to; an element that is no reference is itself gone into."""
         held = holder.get(name)
-        for reference in held if isinstance(held, list) else [held]:
-            resource = self.resolve(reference)
+        for value in held if isinstance(held, list) else [held]:
+            resource = self.resolve(value)
             if resource is not None:
                 yield resource
+            elif isinstance(value, dict) and "reference" not in value:
+                yield value
 
     def _child(self, focus: list[Json]) -> list[Json]:
         """The bundle's child: what the focus is about, else its only Patients."""

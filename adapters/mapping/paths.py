@@ -180,10 +180,8 @@ def holds(element: Any, tests: tuple[Test, ...]) -> bool:
 
 
 def _holds(element: Any, test: Test) -> bool:
-    if not test.path.steps:
-        found = [element]
-    else:
-        found = [container[key] for container, key in slots(element, test.path.steps)]
+    steps = test.path.steps
+    found = [container[key] for container, key in slots(element, steps)] if steps else [element]
     if test.values == (PRESENT,):
         return bool(found)
     if test.values == (ABSENT,):

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.codecs.er7 import Part
+from adapters.codecs.er7 import Part, Segment
 from adapters.errors import BrokenPack
-from adapters.mapping.structure import Grammar, Item
+from adapters.mapping.structure import Grammar, Group, Item
 from adapters.tree import Branch, Node, State
 
 _ER7 = re.compile(r"(?:([A-Z][A-Z0-9]{2})?-(\d+(?:\[[1-9]\d*\])?))?((?:\.\d+){0,2})")
@@ -40,6 +40,8 @@ class Place:
     steps: tuple[str, ...]
     cursor: Cursor
     """The cursor that a block at this place has."""
+    base: Cursor
+    """The cursor that the steps start from."""
 
 
 def parse(text: str, cursors: tuple[Cursor, ...]) -> Place:
@@ -51,11 +53,11 @@ def parse(text: str, cursors: tuple[Cursor, ...]) -> Place:
         raise BrokenPack(f"place {text}: there is no cursor so far up")
     cursor = cursors[-1 - up]
     if rest == ".":
-        return Place(text, up, (), cursor)
+        return Place(text, up, (), cursor, cursor)
     if cursor.codec == "er7":
-        steps, cursor = _er7(rest, cursor, text)
-        return Place(text, up, steps, cursor)
-    return Place(text, up, tuple(_name(step) for step in rest.split("/")), cursor)
+        steps, inner = _er7(rest, cursor, text)
+        return Place(text, up, steps, inner, cursor)
+    return Place(text, up, tuple(_name(step) for step in rest.split("/")), cursor, cursor)
 
 
 def _name(step: str) -> str:
@@ -117,6 +119,41 @@ def walk(node: Node, steps: tuple[str, ...]) -> list[Node]:
     for step in steps:
         found = [child for parent in found for child in parent.all(step)]
     return [child for child in found if child.state is not State.EMPTY]
+
+
+def walker(steps: tuple[str, ...], cursor: Cursor) -> Callable[[Any], list[Any]]:
+    """:func:`walk` along fixed steps; short ways through ER7 are taken directly."""
+    if cursor.codec == "er7" and cursor.inside and len(steps) <= 2:
+        numbers = tuple(int(step) for step in steps)
+        return lambda node: _parts(node, numbers)
+    if (
+        cursor.codec == "er7"
+        and len(steps) >= 2
+        and not steps[0].isdigit()
+        and all(step.isdigit() for step in steps[1:])
+    ):
+        name, field, rest = steps[0], int(steps[1]), tuple(int(step) for step in steps[2:])
+
+        def in_group(node: Any) -> list[Any]:
+            if not isinstance(node, Group):
+                return walk(node, steps)
+            found = []
+            for segment in node.by.get(name, ()):
+                if isinstance(segment, Segment):
+                    for repeat, text in enumerate(segment.repeats(field)):
+                        if text:
+                            found += _parts(Part(steps[1], text, 0, segment, repeat), rest)
+            return found
+
+        return in_group
+    return lambda node: walk(node, steps)
+
+
+def _parts(node: Part, numbers: tuple[int, ...]) -> list[Any]:
+    found: Part | None = node
+    for number in numbers:
+        found = found.part(number) if found is not None else None
+    return [found] if found is not None and found.text else []
 
 
 def leaf(node: Node) -> tuple[Any, Node]:

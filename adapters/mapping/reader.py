@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from adapters.codecs.er7 import Segment
 from adapters.errors import Malformed, Unmappable
 from adapters.mapping import paths, places
 from adapters.mapping.env import Env, canonical_links, link_steps
 from adapters.mapping.paths import ABSENT, PRESENT, Path, Step
 from adapters.mapping.places import Place
 from adapters.mapping.rows import Row
+from adapters.mapping.structure import Group
 from adapters.mapping.values import Kept, Transform, compile_value
 from adapters.mapping.walk import Frame, Made, Reader, extend, label_extensions
 from adapters.pack import Deviation, LossKind
@@ -71,7 +73,7 @@ def making(row: Row, env: Env) -> Making:
 
 def compile_rows(rows: Sequence[Row], env: Env) -> Reader:
     """All rows of a list; those with `each` on one place share its repeats, the first that matches takes each."""
-    readers: list[Reader] = []
+    readers: list[tuple[Guard | None, Reader]] = []
     grouped: dict[str, list[Row]] = {}
     for row in rows:
         if row.reads and row.each and not row.join:
@@ -82,19 +84,81 @@ def compile_rows(rows: Sequence[Row], env: Env) -> Reader:
         if row.each and not row.join:
             group = grouped.pop(row.each, None)
             if group is not None:
-                readers.append(_each(group, env))
+                readers.append((_guard(group, env), _each(group, env)))
         else:
-            readers.append(_compile(row, env))
-    return _sequence(readers)
+            readers.append((_guard([row], env), _compile(row, env)))
+    if env.cursors[-1].inside:
+        return _in_field([(guard[1] if guard else 0, reader) for guard, reader in readers])
+    return _in_group(readers)
 
 
-def _sequence(readers: list[Reader]) -> Reader:
-    if len(readers) == 1:
-        return readers[0]
+Guard = tuple[str, int]
+"""ER7: a segment (or group) and field without which rows have nothing to read, so that they need not be called."""
+
+
+def _guard(group: list[Row], env: Env) -> Guard | None:
+    row = group[0]
+    cursor = env.cursors[-1]
+    if cursor.codec != "er7" or not row.place or any(r.default or r.required or r.choose for r in group):
+        return None
+    place = env.place(row.place, row)
+    steps = place.steps
+    if place.up or not steps:
+        return None
+    if cursor.inside:
+        return ("", int(steps[0]))
+    if steps[0].isdigit() or (cursor.item is not None and not cursor.item.items):
+        return None
+    return (steps[0], int(steps[1]) if len(steps) > 1 and steps[1].isdigit() else 0)
+
+
+def _in_field(readers: list[tuple[int, Reader]]) -> Reader:
+    """Rows on a field or component: those whose part is not there are passed over."""
 
     def read(frame: Frame) -> bool:
+        parts = frame.node.parts  # type: ignore[attr-defined]
+        count = len(parts)
         put = False
-        for reader in readers:
+        for number, reader in readers:
+            if number and (number > count or not parts[number - 1]):
+                continue
+            if reader(frame):
+                put = True
+        return put
+
+    return read
+
+
+def _in_group(readers: list[tuple[Guard | None, Reader]]) -> Reader:
+    """Rows on a message, group or node: those whose segment or field is not there are passed over."""
+    if len(readers) == 1:
+        return readers[0][1]
+    if not any(guard for guard, _ in readers):
+        plain = [reader for _, reader in readers]
+
+        def read_all(frame: Frame) -> bool:
+            put = False
+            for reader in plain:
+                if reader(frame):
+                    put = True
+            return put
+
+        return read_all
+    split = [(guard[0], guard[1], reader) if guard else ("", 0, reader) for guard, reader in readers]
+
+    def read(frame: Frame) -> bool:
+        node = frame.node
+        by = node.by if isinstance(node, Group) else None
+        put = False
+        for name, field, reader in split:
+            if name and by is not None:
+                found = by.get(name)
+                if not found:
+                    continue
+                if field and len(found) == 1 and isinstance(found[0], Segment):
+                    fields = found[0].fields
+                    if field >= len(fields) or not fields[field]:
+                        continue
             if reader(frame):
                 put = True
         return put
@@ -170,7 +234,7 @@ def _each(group: list[Row], env: Env) -> Reader:
 def walker(place: Place) -> Callable[[Frame], list[Node]]:
     """From a frame to the nodes at a place."""
     steps, up = place.steps, place.up
-    walk = places.walk
+    walk = places.walker(steps, place.base)
     if not steps:
 
         def stay(frame: Frame) -> list[Node]:
@@ -186,10 +250,10 @@ def walker(place: Place) -> Callable[[Frame], list[Node]]:
             for _ in range(up):
                 assert frame.up is not None
                 frame = frame.up
-            return walk(frame.node, steps)
+            return walk(frame.node)
 
         return climb
-    return lambda frame: walk(frame.node, steps)
+    return lambda frame: walk(frame.node)
 
 
 def _missing(row: Row, env: Env) -> Reader:
@@ -224,7 +288,7 @@ def _default(row: Row, path: Path, env: Env) -> Any:
 
 
 def _matcher(row: Row, env: Env, place: Place | None) -> Check:
-    """The row's `when`, seen from the node that the row stands on (ER7 names: from the enclosing cursor, in a leaf row)."""
+    """The row's `when`, seen from the node that the row stands on (in a leaf row, ER7 names from the cursor around)."""
     if not row.when:
         return lambda frame, node: True
     inner = env.under(place)
@@ -237,30 +301,33 @@ def _matcher(row: Row, env: Env, place: Place | None) -> Check:
 
 
 def _tested(tests: list[tuple[Place, tuple[str, ...], bool]]) -> Check:
-    compiled = [(place.steps, place.up - own, own, frozenset(values), values[0]) for place, values, own in tests]
+    compiled = [
+        (places.walker(place.steps, place.base), place.up - own, own, frozenset(values), values[0])
+        for place, values, own in tests
+    ]
 
     def check(frame: Frame, node: Node) -> bool:
         seen = []
-        for steps, up, own, values, first in compiled:
+        for walk, up, own, values, first in compiled:
             at: Node = node
             if not own or up >= 0:
                 source = frame
-                for _ in range(max(up, 0)):
+                for _ in range(up):
                     assert source.up is not None
                     source = source.up
                 at = source.node
-            nodes = [found for found in places.walk(at, steps) if found.state is State.VALUE]
+            nodes = walk(at)
             if first == PRESENT:
-                if not nodes:
+                if not any(found.state is State.VALUE for found in nodes):
                     return False
             elif first == ABSENT:
-                if nodes:
+                if any(found.state is State.VALUE for found in nodes):
                     return False
             else:
                 for found in nodes:
                     value, holder = places.leaf(found)
-                    if value is not None and paths.text_of(value) in values:
-                        seen.append((holder, paths.text_of(value) != first))
+                    if value is not None and (said := paths.text_of(value)) in values:
+                        seen.append((holder, said != first))
                         break
                 else:
                     return False

@@ -14,8 +14,10 @@ from consent.vocabulary import DataClass, Sensitivity, Taint
 
 CLASSES = frozenset(item.value for item in DataClass)
 LABELS = frozenset(item.value for item in (*Sensitivity, *Taint))
-_SCALARS = ("at", "each", "by", "to", "shape", "of", "make", "find", "link", "same", "claim", "direction", "default", "out",
-            "split", "join", "prefix", "decimal", "codes", "unknown")  # fmt: skip
+_SCALARS = (
+    "at", "each", "by", "to", "shape", "of", "make", "find", "link", "same", "claim", "direction", "default", "out",
+    "split", "join", "prefix", "decimal", "codes", "unknown",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class _Folder(etree.Resolver):
         self._files = files
         self._base = base
 
-    def resolve(self, url: str, public_id: str, context: Any) -> Any:
+    def resolve(self, url: str, public_id: str, context: Any = None) -> Any:
         """The file that an import names, relative to the schema or by its path in the pack."""
         said = url.removeprefix("file://").removeprefix("pack:/")
         for name in (said.lstrip("/"), posixpath.normpath(posixpath.join(self._base, said))):
@@ -87,7 +87,8 @@ class Schema:
             document = etree.fromstring(raw, etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False))
             if self._xsd.validate(document):
                 return []
-            error = self._xsd.error_log[0]
+            log: Any = self._xsd.error_log
+            error = log[0]
             return [(_no_values(str(error.path or "")), f"breaks the agreed schema: {error.type_name.lower()}")]
         fault = next(iter(self._json.iter_errors(json.loads(raw))), None)
         if fault is None:

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from adapters.errors import BrokenPack, Unwritable
+from adapters.errors import BrokenPack
 from adapters.mapping import dates, paths, places
 from adapters.mapping.assemble import MESSAGE_KEY_URL
 from adapters.mapping.env import Env, canonical_links
 from adapters.mapping.ledger import Ledger, Place
+from adapters.mapping.message import Codec, HeadLeaf, Message
 from adapters.mapping.paths import ABSENT, PRESENT, Json
 from adapters.mapping.places import Cursor
 from adapters.mapping.structure import Item
 from adapters.mapping.writer import Writer, compile_rows
-from adapters.pack import Bundle, Context, Loss, Writing
+from adapters.pack import Bundle, Context, Writing
 from adapters.tree import Branch
 from consent.vocabulary import Event
 
-if TYPE_CHECKING:
-    from adapters.mapping.engine import Message, RowPack
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What a pack gives to each of its message types for writing."""
+
+    codec: Codec
+    leaves: tuple[HeadLeaf, ...]
+    media_type: str
+    recognise: Callable[[bytes, Message, Context], None]
+    """Refuses what would not be read as the type that it was written as."""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
     """A message type compiled for writing."""
 
-    pack: RowPack
+    speech: Speech
     message: Message
     rows: Writer
     dialect: str
@@ -50,14 +59,14 @@ class Script:
         self._head(root, ledger)
         prune(root)
         self._order(root)
-        raw = self.pack.codec.dump(root)
-        self.pack.recognise(raw, self.message, context)
+        raw = self.speech.codec.dump(root)
+        self.speech.recognise(raw, self.message, context)
         if self.message.schema is not None and self.message.validate in ("out", "both"):
             self.message.schema.check_outbound(raw)
         ledger.close()
         key = context.header.get("message-id", "")
         loss = (*ledger.loss, *ledger.leftovers())
-        return Writing(raw, self.pack.media_types[0], self.message.type, key, tuple(dict.fromkeys(loss)))
+        return Writing(raw, self.speech.media_type, self.message.type, key, tuple(dict.fromkeys(loss)))
 
     def _constants(self, root: Branch, event: str) -> None:
         said = {place: values[0] for place, values in self.message.when.items() if values[0] not in (PRESENT, ABSENT)}
@@ -67,16 +76,16 @@ class Script:
             self._say(root, self.message.event_at, self.message.event_codes.writes[("", event)])
 
     def _say(self, root: Branch, place: str, text: str) -> None:
-        cursor = Cursor(self.pack.codec.name, self.message.grammar)
+        cursor = Cursor(self.speech.codec.name, self.message.grammar)
         node = places.make(root, places.parse(place, (cursor,)).steps, False)
         if node.value is None and not node.nodes:
             node.value = text
 
     def _head(self, root: Branch, ledger: Ledger) -> None:
         context = ledger.context
-        names = {leaf.name for leaf in self.pack.leaves}
+        names = {leaf.name for leaf in self.speech.leaves}
         other = "answers" if self.message.event is Event.RECALL and "replaces" in names else "replaces"
-        for leaf in self.pack.leaves:
+        for leaf in self.speech.leaves:
             if leaf.name == other:
                 continue
             text = context.header.get(leaf.name, "")
@@ -95,10 +104,10 @@ class Script:
             _order_children(root, self.message.order)
 
 
-def compile_script(pack: RowPack, message: Message, env: Env, dialect: str) -> Script:
+def compile_script(speech: Speech, message: Message, env: Env, dialect: str) -> Script:
     """Compile a message type for writing; a broken row is a :class:`BrokenPack`."""
-    head = frozenset(leaf.name for leaf in pack.leaves if _has(leaf.place, env))
-    return Script(pack, message, compile_rows(message.rows, env), dialect, head)
+    head = frozenset(leaf.name for leaf in speech.leaves if _has(leaf.place, env))
+    return Script(speech, message, compile_rows(message.rows, env), dialect, head)
 
 
 def _has(place: str, env: Env) -> bool:
@@ -169,11 +178,3 @@ def _order_children(branch: Branch, order: Mapping[str, Sequence[str]]) -> None:
 
 
 _NOBODY = Context.__new__(Context)
-
-
-def unsaid(loss: Sequence[Loss]) -> list[str]:
-    """The places of a loss list."""
-    return [item.place for item in loss]
-
-
-__all__ = ["Script", "Unwritable", "compile_script", "prune"]

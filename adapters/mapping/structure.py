@@ -75,11 +75,6 @@ class Group:
             else:
                 yield node
 
-    def discard(self, node: Group) -> None:
-        """Take a group out again."""
-        self.nodes.remove(node)
-        self.by[node.name].remove(node)
-
 
 def grammar(text: str) -> Grammar:
     """Read a structure; a text that is none is a :class:`BrokenPack`."""
@@ -99,10 +94,10 @@ def grammar(text: str) -> Grammar:
         elif closes:
             if len(stack) == 1:
                 raise BrokenPack("structure: a ) too many")
-            group, items = stack.pop()
-            if not any(item.required for item in items):
+            group, held = stack.pop()
+            if not any(item.required for item in held):
                 raise BrokenPack(f"structure: group {group} needs a required segment to be entered through")
-            stack[-1][1].append(Item(group, tuple(items), first=_first(items)))
+            stack[-1][1].append(Item(group, tuple(held), first=_first(held)))
         else:
             if not stack[-1][1]:
                 raise BrokenPack(f"structure: {times} follows nothing")
@@ -134,7 +129,7 @@ def _names(items: Sequence[Item]) -> Iterator[str]:
 def fold(message: Message, rules: Grammar) -> Group:
     """The message's segments in their groups.
 
-    Raises :class:`Malformed` when a segment that the grammar knows stands where it may not, or a required one is missing.
+    Raises :class:`Malformed` when a known segment stands where it may not, or a required one is missing.
     """
     known = [segment for segment in message.segments if segment.name in rules.known]
     root = Group("")

@@ -38,7 +38,9 @@ _FHIR_DECIMAL: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 class Noting(Protocol):
     """What a transform may tell the walk that it is part of."""
 
-    zone: str
+    @property
+    def zone(self) -> str:
+        """Zone of times that a format says without one."""
 
     def note(self, place: str, kind: LossKind, why: str) -> None:
         """Report a loss."""
@@ -66,7 +68,7 @@ class Transform:
 
 
 def compile_value(row: Row, path: Path, codes: CodeMap | None, pack_id: str, native: bool, strict: bool) -> Transform:
-    """The row's transform; `native` formats (JSON) write numbers and booleans as such, `strict` refuses instead of losing."""
+    """The row's transform; `native` formats (JSON) write numbers and flags as such, `strict` refuses what is no value."""
     inner = _kind(row, path, codes, pack_id, native, strict)
     if row.jsonata:
         inner = _jsonata(row, inner)
@@ -219,7 +221,7 @@ def _decimal(mark: str, native: bool) -> Transform:
         if not _DECIMAL.fullmatch(text) or (not isinstance(value, Decimal) and {",", "."} - {mark} & set(text)):
             if isinstance(value, Decimal) and value.is_finite():
                 return value
-            raise Unmappable(node.place, "number", f"this is no number with a {mark!r} for its decimals")
+            raise Unmappable(node.place, "number", f"this is no number as agreed (decimals after {mark!r})")
         said = Decimal(text.replace(",", "."))
         if not native and str(said).replace(".", mark) != value:
             walk.note(node.place, LossKind.NORMALISE, "a number in its plain form")

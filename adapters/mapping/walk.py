@@ -76,7 +76,9 @@ Reader = Callable[[Frame], bool]
 
 def label_codings(data_class: str, labels: tuple[str, ...]) -> list[Mapping[str, str]]:
     """The codings of a class and of sensitivity labels or taints."""
-    codings = [{"system": DATA_CLASS_SYSTEM, "code": data_class}] if data_class else []
+    codings: list[Mapping[str, str]] = []
+    if data_class:
+        codings.append({"system": DATA_CLASS_SYSTEM, "code": data_class})
     for label in labels:
         codings.append({"system": ACT_CODE_SYSTEM if label in _SENSITIVITIES else TAINT_SYSTEM, "code": label})
     return codings

@@ -22,7 +22,7 @@ Taker = Callable[[Place, Slot], bool]
 
 
 def compile_rows(rows: Sequence[Row], env: Env) -> Writer:
-    """All rows of a list; rows with `each` on one place and one path share the items, the first that matches takes each."""
+    """All rows of a list; `each` rows of one place and one path share the items: the first that matches takes each."""
     writers: list[Writer] = []
     grouped: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
@@ -91,8 +91,7 @@ def _node(row: Row, env: Env) -> Callable[[Place, bool], tuple[Branch, places.Un
 def _put(branch: Branch, value: Any) -> bool:
     """Give a node its value; one that says something else already keeps it."""
     if branch.value is not None or (branch.nodes and not all(child.name.startswith("@") for child in branch.nodes)):
-        first = _first(branch)
-        return first == value
+        return bool(_first(branch) == value)
     if branch.nodes:
         branch.add(".", value)
     else:
@@ -212,7 +211,7 @@ def _whole(row: Row, env: Env) -> Writer:
 def _each(group: list[Row], env: Env) -> Writer:
     """Blocks that say elements or resources, in the order in which these stand."""
     first = group[0]
-    takers = [_maker(row, env) if row.make else _element(row, env) if row.is_block else _leaf(row, env) for row in group]
+    takers = [_taker(row, env) for row in group]
     candidates = _resources(first, env) if first.make else _elements(group, env)
     many, required = bool(first.each), any(row.required for row in group)
     path = None if first.make else env.path(first.to, first)
@@ -231,6 +230,12 @@ def _each(group: list[Row], env: Env) -> Writer:
         return done > 0
 
     return write
+
+
+def _taker(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
+    if row.make:
+        return _maker(row, env)
+    return _element(row, env) if row.is_block else _leaf(row, env)
 
 
 def _elements(group: list[Row], env: Env) -> Callable[[Place], list[Slot]]:
