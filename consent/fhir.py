@@ -9,8 +9,8 @@ version of a consent and pass the tree along.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -164,7 +164,7 @@ def read_consent(resource: Mapping[str, Any], references: Mapping[str, Any] | No
         raise UnreadableInput("consent: not a FHIR Consent")
     known = dict(references or {})
     for contained in as_list(resource.get("contained")):
-        if isinstance(contained, Mapping) and isinstance(contained.get("id"), str):
+        if isinstance(contained, dict) and isinstance(contained.get("id"), str):
             known[f"#{contained['id']}"] = contained
     unreadable: list[str] = []
     for key in ("modifierExtension", "extension", "implicitRules"):
@@ -182,7 +182,7 @@ def read_consent(resource: Mapping[str, Any], references: Mapping[str, Any] | No
         decision=decision,
         policy_rule=policy_rule,
         root=root,
-        period=root_period or _bounds(resource.get("period"), "period", unreadable),
+        period=root_period or ("period" in resource and _bounds(resource["period"], "period", unreadable)) or None,
         date=_text(resource.get("dateTime")) or _text(resource.get("date")),
         categories=frozenset(
             code
@@ -235,11 +235,12 @@ def codes_of(value: Any) -> tuple[Code, ...]:
     for one in as_list(value):
         if isinstance(one, str):
             found.append(Code("", one))
-        elif isinstance(one, Mapping):
+        elif isinstance(one, dict):
+            code = one.get("code")
             if "coding" in one or "concept" in one:
                 found += codes_of(one.get("coding")) or codes_of(one.get("concept"))
-            elif isinstance(one.get("code"), str):
-                found.append(Code(_text(one.get("system")), one["code"]))
+            elif isinstance(code, str):
+                found.append(Code(_text(one.get("system")), code))
     return tuple(found)
 
 
@@ -252,9 +253,8 @@ def _root(
     if decision or len(provisions) > 1:
         if not decision and policy_rule not in ("permit", "deny"):
             unreadable.append("provision")
-        base = Node(path="", type=decision or policy_rule)
-        children = tuple(reader.node(one, f"provision[{index}]", base) for index, one in enumerate(provisions))
-        return Node(path="", type=base.type, children=children), None
+        children = tuple(reader.node(one, f"provision[{index}]", None) for index, one in enumerate(provisions))
+        return Node(path="", type=decision or policy_rule, children=children), None
     root = reader.node(provisions[0], "provision", None)
     return root, root.period
 
@@ -280,9 +280,7 @@ def _kind(value: Any, place: str, unreadable: list[str]) -> str:
 
 
 def _bounds(value: Any, place: str, unreadable: list[str]) -> Bounds | None:
-    if value is None:
-        return None
-    if not isinstance(value, Mapping) or not set(value) <= {"start", "end", "id"}:
+    if not isinstance(value, dict) or not set(value) <= {"start", "end", "id"}:
         unreadable.append(place)
         return None
     return Bounds(_text(value.get("start")), _text(value.get("end")))
@@ -293,7 +291,7 @@ def _text(value: Any) -> str:
 
 
 def _reference(value: Any) -> str:
-    return _text(value.get("reference")) if isinstance(value, Mapping) else _text(value)
+    return _text(value.get("reference")) if isinstance(value, dict) else _text(value)
 
 
 class _Reader:
@@ -303,99 +301,64 @@ class _Reader:
         self.known = known
         self.release = release
 
-    def node(self, value: Any, path: str, parent: Node | None) -> Node:
-        """One provision and those below it, with inheritance done."""
-        if not isinstance(value, Mapping):
+    def node(self, value: Any, path: str, above: Mapping[str, Any] | None) -> Node:
+        """One provision and those below it; `above` holds the constraints in effect at its parent."""
+        if not isinstance(value, dict):
             return Node(path=path, type="", unreadable=(path,))
-        bad: list[str] = []
+        bad = [f"{path}.{key}" for key in value if key not in _PROVISION_KEYS]
         odd: list[str] = []
-        bad += [f"{path}.{key}" for key in value if key not in _PROVISION_KEYS]
         own = self._own(value, path, bad, odd)
-        stated = frozenset(kind for kind, found in own.items() if found is not None)
-        effective = {
-            kind: found if found is not None or parent is None else getattr(parent, kind) for kind, found in own.items()
-        }
-        # What an ancestor could not say clearly is unclear below it too, unless the branch replaces it.
-        inherited = () if parent is None else parent.unreadable
-        node = Node(
-            path=path,
-            type=_kind(value.get("type"), f"{path}.type", bad),
-            stated=stated,
-            unreadable=(*inherited, *bad),
-            unknown=(*(() if parent is None else parent.unknown), *odd),
-            **effective,
-        )
+        effective = own if above is None else {**above, **own}
+        # What an ancestor could not say clearly is unclear below it too.
+        kind = _kind(value.get("type"), f"{path}.type", bad)
+        effective["unreadable"] = (*effective.get("unreadable", ()), *bad)
+        effective["unknown"] = (*effective.get("unknown", ()), *odd)
         children = tuple(
-            self.node(child, f"{path}.provision[{index}]", node)
+            self.node(child, f"{path}.provision[{index}]", effective)
             for index, child in enumerate(as_list(value.get("provision")))
         )
-        return replace(node, children=children)
+        return Node(path=path, type=kind, stated=frozenset(own) - _MARKS, children=children, **effective)
 
-    def _own(self, value: Mapping[str, Any], path: str, bad: list[str], odd: list[str]) -> dict[str, Any]:
-        """The constraints that this provision states itself; None for a kind that it does not state."""
+    def _own(self, value: dict[str, Any], path: str, bad: list[str], odd: list[str]) -> dict[str, Any]:
+        """The constraints that this provision states itself, by the names that :class:`Node` has for them."""
+        own: dict[str, Any] = {}
+        for key, stated in value.items():
+            if key in _CODED:
+                name, known = _CODED[key]
+                codes = _codings(stated, known, f"{path}.{key}", bad, odd)
+                if name in own:
+                    # Two ways to say a class are two conditions, which one set of codes cannot hold.
+                    bad.append(f"{path}.{key}")
+                own[name] = frozenset(code.code for code in codes) if name in ("purposes", "actions") else codes
+            elif key == "actor":
+                own["actors"] = self._actors(stated, path, bad)
+            elif key == "data":
+                own["data"] = self._data(stated, path, bad)
+            elif key in ("period", "dataPeriod"):
+                own["period" if key == "period" else "data_period"] = _bounds(stated, f"{path}.{key}", bad) or Bounds()
+        return own
 
-        def codings(key: str, known: Any) -> frozenset[Code] | None:
-            if key not in value:
-                return None
-            stated = as_list(value[key])
-            if not stated:
-                bad.append(f"{path}.{key}")
-            found = [codes_of(one) for one in stated]
-            if not all(found):
-                bad.append(f"{path}.{key}")
-            flat = frozenset(code for codes in found for code in codes)
-            if known is not None and any(not known(code) for code in flat):
-                odd.append(f"{path}.{key}")
-            return flat
-
-        purposes = codings("purpose", _known_purpose)
-        actions = codings("action", _known_action)
-        classes = [
-            found
-            for found in (
-                codings("class", _known_class),
-                codings("documentType", _known_class),
-                codings("resourceType", _known_class),
-            )
-            if found is not None
-        ]
-        return {
-            "actors": self._actors(value, path, bad),
-            "actions": None if actions is None else frozenset(code.code for code in actions),
-            "labels": codings("securityLabel", lambda code: code in KNOWN_LABELS),
-            "purposes": None if purposes is None else frozenset(code.code for code in purposes),
-            "classes": frozenset().union(*classes) if classes else None,
-            "codes": codings("code", None),
-            "data_period": _bounds(value.get("dataPeriod"), f"{path}.dataPeriod", bad),
-            "data": self._data(value, path, bad),
-            "period": _bounds(value.get("period"), f"{path}.period", bad),
-        }
-
-    def _data(self, value: Mapping[str, Any], path: str, bad: list[str]) -> tuple[Data, ...] | None:
-        if "data" not in value:
-            return None
-        stated = as_list(value["data"])
+    def _data(self, value: Any, path: str, bad: list[str]) -> tuple[Data, ...]:
+        stated = as_list(value)
         if not stated:
             bad.append(f"{path}.data")
         found: list[Data] = []
         for one in stated:
-            meaning = _text(one.get("meaning")) if isinstance(one, Mapping) else ""
-            reference = _reference(one.get("reference")) if isinstance(one, Mapping) else ""
+            meaning = _text(one.get("meaning")) if isinstance(one, dict) else ""
+            reference = _reference(one.get("reference")) if isinstance(one, dict) else ""
             if meaning not in _MEANINGS or not reference:
                 bad.append(f"{path}.data")
             found.append(Data(meaning, reference))
         return tuple(found)
 
-    def _actors(self, value: Mapping[str, Any], path: str, bad: list[str]) -> tuple[Actor, ...] | None:
-        if "actor" not in value:
-            return None
-        stated = as_list(value["actor"])
+    def _actors(self, value: Any, path: str, bad: list[str]) -> tuple[Actor, ...]:
+        stated = as_list(value)
         if not stated:
             bad.append(f"{path}.actor")
         return tuple(self._actor(one, f"{path}.actor", bad) for one in stated)
 
     def _actor(self, value: Any, path: str, bad: list[str]) -> Actor:
-        if not isinstance(value, Mapping) or not set(value) <= {"id", "role", "reference"}:
+        if not isinstance(value, dict) or not set(value) <= {"id", "role", "reference"}:
             bad.append(path)
             return Actor(unreadable=True)
         roles = frozenset(code for one in as_list(value.get("role")) for code in codes_of(one))
@@ -418,19 +381,19 @@ class _Reader:
 
     def _resolve(self, value: Any, references: set[str], identifiers: set[Code], depth: int) -> None:
         """Collect every name that a Reference stands for, members of groups included."""
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             identifiers.update(identifiers_of(value.get("identifier")))
         reference = _reference(value)
         if not reference or reference in references or depth > 8:
             return
         references.add(reference)
         resource = self.known.get(reference)
-        if not isinstance(resource, Mapping):
+        if not isinstance(resource, dict):
             return
         identifiers.update(identifiers_of(resource.get("identifier")))
         if resource.get("resourceType") == "Group":
             for member in as_list(resource.get("member")):
-                if isinstance(member, Mapping) and member.get("inactive") is not True:
+                if isinstance(member, dict) and member.get("inactive") is not True:
                     self._resolve(member.get("entity"), references, identifiers, depth + 1)
 
 
@@ -439,8 +402,32 @@ def identifiers_of(value: Any) -> list[Code]:
     return [
         Code(_text(one.get("system")), one["value"])
         for one in as_list(value)
-        if isinstance(one, Mapping) and isinstance(one.get("value"), str)
+        if isinstance(one, dict) and isinstance(one.get("value"), str)
     ]
+
+
+def _codings(value: Any, known: Callable[[Code], bool] | None, place: str, bad: list[str], odd: list[str]) -> Any:
+    """The codes of one stated constraint; an empty or text-only one is unreadable, an unknown one odd."""
+    found: list[Code] = []
+    stated = as_list(value)
+    for one in stated:
+        codes = codes_of(one)
+        if not codes:
+            bad.append(place)
+        found += codes
+    if not stated:
+        bad.append(place)
+    if known is not None and not all(known(code) for code in found):
+        odd.append(place)
+    return frozenset(found)
+
+
+_ACTIONS: Final = frozenset(action.value for action in Action)
+_DATA_CLASSES: Final = frozenset(data_class.value for data_class in DataClass)
+
+
+def _known_label(code: Code) -> bool:
+    return code in KNOWN_LABELS
 
 
 def _known_purpose(code: Code) -> bool:
@@ -448,12 +435,24 @@ def _known_purpose(code: Code) -> bool:
 
 
 def _known_action(code: Code) -> bool:
-    return code.code in {action.value for action in Action} and (not code.system or code.system in ACTION_SYSTEMS)
+    return code.code in _ACTIONS and (not code.system or code.system in ACTION_SYSTEMS)
 
 
 def _known_class(code: Code) -> bool:
     if code.system == DATA_CLASS_SYSTEM:
-        return code.code in {data_class.value for data_class in DataClass}
+        return code.code in _DATA_CLASSES
     return code.system in (RESOURCE_TYPE_SYSTEM, "http://hl7.org/fhir/fhir-types", "http://loinc.org") or (
         not code.system and code.code[:1].isupper()
     )
+
+
+_CODED: Final[dict[str, tuple[str, Callable[[Code], bool] | None]]] = {
+    "purpose": ("purposes", _known_purpose),
+    "action": ("actions", _known_action),
+    "securityLabel": ("labels", _known_label),
+    "class": ("classes", _known_class),
+    "documentType": ("classes", _known_class),
+    "resourceType": ("classes", _known_class),
+    "code": ("codes", None),
+}
+_MARKS: Final = frozenset({"unreadable", "unknown"})
