@@ -168,7 +168,8 @@ def exam_result(world: World) -> Scene:
 def back_to_school(world: World) -> Scene:
     """A plan is recorded; the school receives a support need and nothing clinical."""
     members = [world.agencies["school"], world.agencies["social"]]
-    world.fact("plan", {"members": members, "approved_by": world.people["worker"].identity})
+    plan = {"members": members, "approved_by": world.people["worker"].identity, "start": world.filled_moment()}
+    world.fact("plan", plan)
     body = world.filled("school-support.json", control=f"CTXH-{world.run}").encode()
     social = world.clients["social"]
     answer = social.ask("POST", "/fhir", content=body, headers={"content-type": "application/fhir+json"})
