@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from statistics import quantiles
 from typing import Any, Final
@@ -80,9 +81,11 @@ def run(task: Task) -> Tally:
     """Do it. Raises OSError when the other side is not there or leaves, TimeoutError when it stays silent."""
     mould, ended, request = Mould(task.kind, task.run), ENDED[task.protocol], _wrapper(task)
     tally, delays, failed = Tally(), [], Counter[str]()
-    lines = [Line(task.port, task.patience) for _ in range(task.connections)]
     sent = 0
-    with selectors.DefaultSelector() as selector:
+    with ExitStack() as open_lines, selectors.DefaultSelector() as selector:
+        lines = [Line(task.port, task.patience) for _ in range(task.connections)]
+        for line in lines:
+            open_lines.enter_context(line.socket)
         begun = time.perf_counter()
         for line in lines[: task.most]:
             selector.register(line.socket, selectors.EVENT_READ, line)
@@ -109,8 +112,6 @@ def run(task: Task) -> Tally:
                 else:
                     selector.unregister(line.socket)
         tally.seconds = time.perf_counter() - begun
-    for line in lines:
-        line.socket.close()
     tally.failed = dict(failed)
     cuts = quantiles(delays, n=20) if len(delays) > 1 else delays * 19
     tally.median, tally.slowest_20th = cuts[9], cuts[18]

@@ -45,11 +45,16 @@ def main() -> int:
     others = max(0.0, busy_seconds() - busy - _own_seconds()) / (seconds * (os.cpu_count() or 1))
     run = report.Run(began, seconds, given.rounds, given.seconds, CHILDREN, load, others)
     report.write(given.out, run, figures, (*served.COMPARISONS, *library.COMPARISONS), memories)
-    missing = [figure for figure in figures if figure.missing]
-    for figure in missing:
-        _say(f"could not be measured: {figure.what}: {figure.missing}")
+    for figure in figures:
+        if figure.missing:
+            _say(f"could not be measured: {figure.what}: {figure.missing}")
     _say(f"{seconds:.0f} s; see {os.path.relpath(given.out)}")
-    return 1 if missing and not given.allow_missing else 0
+    return exit_code(figures, given.allow_missing)
+
+
+def exit_code(figures: list[Figure], allow_missing: bool) -> int:
+    """1 when something could not be measured and that is not allowed."""
+    return 1 if not allow_missing and any(figure.missing for figure in figures) else 0
 
 
 def _arguments() -> argparse.Namespace:
