@@ -165,7 +165,7 @@ def _logical(reference: Json, agency: str) -> None:
 
 
 def readdress(entry: Entry) -> list[Loss]:
-    """Put the keyed fullUrls where entries are meant; a reference to what was left out goes, with its holder if empty."""
+    """Put the keyed fullUrls where entries are meant; a reference to what was left out goes, and what it empties."""
     loss = []
     for lead in entry.leads:
         if not lead.target.out:

@@ -1,4 +1,4 @@
-"""What a fhir pack's data says of bundles (`docs/packs.md`, The fhir codec): classes, events, focus and claims, checked once."""
+"""What a fhir pack's data says of bundles (`docs/packs.md`): classes, events, focus and claims, checked once."""
 
 from __future__ import annotations
 

@@ -1,41 +1,32 @@
-"""The pack that speaks FHIR bundles: copies what is there, gives it the hub's identities and classes, splits it by child.
+"""The pack that speaks FHIR bundles: copies what is there, gives it the hub's identities and classes, splits it.
 
-Nothing is mapped field by field; what bundles may hold, of which class it is and which event it makes is data (`bundle_map`).
+Nothing is mapped field by field; what bundles may hold, of which class it is and which event it makes is data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
 
-from adapters.codecs import json as json_codec
-from adapters.errors import BrokenPack, Malformed, Unmappable, Unsupported, Unwritable
-from adapters.mapping import identity, paths
-from adapters.mapping.assemble import MESSAGE_ID_SYSTEM, claim_extension
-from adapters.mapping.bundle_graph import Entry, prune, readdress, references, resolve, strands
-from adapters.mapping.bundle_map import BundleMap, ClaimRow, bundle_map
+from adapters.errors import BrokenPack, Unsupported, Unwritable
+from adapters.mapping.assemble import MESSAGE_ID_SYSTEM
+from adapters.mapping.bundle_map import BundleMap, bundle_map
+from adapters.mapping.bundle_reading import BundleReading, header_fields, is_hubs, load, resources_of, type_said
 from adapters.mapping.dates import fhir_moment
 from adapters.mapping.engine import event_of
 from adapters.mapping.paths import Json
-from adapters.mapping.residual import Leaves
-from adapters.mapping.script import answered_key
-from adapters.mapping.walk import extend, label_codings, label_extensions
-from adapters.pack import Bundle, Context, Deviation, Head, Loss, LossKind, Reading, Strand, Writing
+from adapters.pack import Bundle, Context, Head, Reading, Writing
 from adapters.r4 import table
 from adapters.r4.validate import validate
-from adapters.tree import Branch, Node, State
 from consent.vocabulary import EVENT_SYSTEM, HUB_BASE, Event
 
-_CHANGING: Final = frozenset({"POST", "PUT"})
-_SERVERS_OWN: Final = ("versionId", "lastUpdated", "source")
-"""Parts of `meta` that say something of the sender's server and nothing of the record."""
-_HEADER_KEPT: Final = ("extension", "destination", "sender", "enterer", "author", "source", "responsible", "reason", "response")
+REPLACES_URL: Final = f"{HUB_BASE}/StructureDefinition/replaces"
+"""Extension of the MessageHeader: the earlier message that this one replaces."""
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -60,15 +51,15 @@ class BundlePack:
 
     def head(self, raw: bytes, context: Context) -> Head:
         """What a bundle says about itself."""
-        data, _, _ = _load(raw)
+        data, _, _ = load(raw)
         return self._head(data)
 
     def read(self, raw: bytes, context: Context) -> Reading:
         """Read a bundle into one strand for each child."""
-        data, tree, deviations = _load(raw)
+        data, tree, deviations = load(raw)
         head = self._head(data)
-        work = _Work(self, context, head, sha256(raw).digest())
-        return work.read(data, tree, deviations)
+        source = f"{HUB_BASE}/pack/{self.id}#{self.version}"
+        return BundleReading(self.map, source, context, head, sha256(raw).digest()).read(data, tree, deviations)
 
     def write(self, bundle: Bundle, context: Context) -> Writing:
         """Say the canonical bundle as it is, without the hub's own tags."""
@@ -83,196 +74,39 @@ class BundlePack:
     def _head(self, data: Json) -> Head:
         kind = data.get("type") if data.get("resourceType") == "Bundle" else None
         if data.get("resourceType") != "Bundle":
-            raise Unsupported("/resourceType", "unsupported", f"{_type_said(data)} alone is not spoken here; send a Bundle")
+            raise Unsupported(
+                "/resourceType", "unsupported", f"{type_said(data)} alone is not spoken here; send a Bundle"
+            )
         if self.directions.get(str(kind), "out") == "out":
             raise Unsupported("/type", "unsupported", "a bundle of this type is not spoken here")
-        header = next((r for r in _resources(data) if r.get("resourceType") == "MessageHeader"), {})
+        header = next((r for r in resources_of(data) if r.get("resourceType") == "MessageHeader"), {})
         identifier = data.get("identifier")
         key = identifier.get("value", "") if isinstance(identifier, dict) else ""
-        fields = _fields(data, header, key)
-        event = self._event(header, list(_resources(data)), str(kind))
+        fields = header_fields(data, header, key)
+        event = self._event(header, list(resources_of(data)), str(kind))
         return Head(f"Bundle/{kind}", key, event, "4.0.1", answers=fields.get("answers", ""), fields=fields)
 
     def _event(self, header: Json, resources: Sequence[Json], kind: str) -> Event | None:
         coding = header.get("eventCoding")
-        said = (coding.get("system", ""), coding.get("code", "")) if isinstance(coding, dict) else ("", header.get("eventUri", ""))
+        said = (
+            (coding.get("system", ""), coding.get("code", ""))
+            if isinstance(coding, dict)
+            else ("", header.get("eventUri", ""))
+        )
         if said[0] == EVENT_SYSTEM and said[1] in set(Event):
             return Event(said[1])
         if said[1]:
             if said not in self.map.codes:
-                raise Unsupported("/entry/0/resource/eventCoding", "unknown-event", "this event is not among the agreed ones")
+                raise Unsupported(
+                    "/entry/0/resource/eventCoding", "unknown-event", "this event is not among the agreed ones"
+                )
             return self.map.codes[said]
         found = self.map.event_of(resources) or self.events.get(kind)
         if found is None:
-            raise Unsupported("/entry", "unknown-event", "nothing here shows what the bundle is about; say it in a MessageHeader")
+            raise Unsupported(
+                "/entry", "unknown-event", "nothing here shows what the bundle is about; say it in a MessageHeader"
+            )
         return found
-
-
-class _Work:
-    """One bundle being read."""
-
-    def __init__(self, pack: BundlePack, context: Context, head: Head, digest: bytes) -> None:
-        self.pack, self.context, self.head = pack, context, head
-        self.salt = (context.salt or digest).hex()
-        self.loss: list[Loss] = []
-        self.deviations: list[Deviation] = []
-        self.urls: set[str] = set()
-
-    def read(self, data: Json, tree: Node, deviations: list[Deviation]) -> Reading:
-        """The whole way."""
-        self.deviations += deviations
-        entries = list(self._entries(data, tree))
-        for entry in entries:
-            self._check(entry)
-        claims = list(self._claims(entries))
-        self.loss += resolve(entries, self.context.agency)
-        header = next((entry for entry in entries if entry.type == "MessageHeader"), None)
-        rest = [entry for entry in entries if entry is not header and not entry.out]
-        for number, entry in enumerate(rest):
-            self._identify(entry, number)
-        found = []
-        for number, mine in enumerate(strands(rest, self.pack.map.shared)):
-            bundle = self._bundle(mine, header, claims, number)
-            found.append(Strand(bundle, Leaves(_part(tree, [*mine, header] if header else mine))))
-        return Reading(self.head, tuple(found), tuple(dict.fromkeys(self.deviations)), tuple(dict.fromkeys(self.loss)))
-
-    def _entries(self, data: Json, tree: Node) -> Iterator[Entry]:
-        """The entries with their contained resources, which become entries of their own."""
-        nodes = [node for node in tree.children() if node.name == "entry" and node.state is State.VALUE]
-        items = data.get("entry", [])
-        for number, item in enumerate(items if isinstance(items, list) else []):
-            place = f"/entry/{number}"
-            resource = item.get("resource") if isinstance(item, dict) else None
-            if not isinstance(resource, dict):
-                raise Unmappable(place, "no-resource", "every entry needs a resource")
-            self._check_request(item, place)
-            address = item.get("fullUrl")
-            entry = Entry(f"{place}/resource", resource, nodes[number], address if isinstance(address, str) else "")
-            yield entry
-            yield from self._contained(entry)
-            if number == 0 and resource.get("resourceType") != "MessageHeader" and data.get("type") == "message":
-                raise Malformed(f"{place}/resource", "message", "the first entry of a message is its MessageHeader")
-
-    def _contained(self, container: Entry) -> Iterator[Entry]:
-        held = container.resource.pop("contained", [])
-        for number, resource in enumerate(held if isinstance(held, list) else [held]):
-            place = f"{container.place}/contained/{number}"
-            if not isinstance(resource, dict):
-                raise Malformed(place, "syntax", "a contained resource is an object")
-            self.loss.append(Loss(place, LossKind.NORMALISE, "a contained resource stands on its own"))
-            yield Entry(place, resource, None, f"{container.place}#{resource.get('id', '')}", container)
-
-    def _check_request(self, item: Json, place: str) -> None:
-        request = item.get("request")
-        if isinstance(request, dict) and request.get("method") not in _CHANGING:
-            raise Unsupported(f"{place}/request/method", "request", "only what is sent to be kept is taken: POST or PUT")
-
-    def _check(self, entry: Entry) -> None:
-        """Refuse what would change the meaning of what we copy, and what nobody has agreed on."""
-        resource = entry.resource
-        if resource.get("resourceType") != "MessageHeader" and not self.pack.map.knows(resource):
-            raise Unmappable(f"{entry.place}/resourceType", "resource-type", f"{_type_said(resource)} is not spoken here; leave it out")
-        for place, name in _modifiers(resource, entry.place):
-            raise Unmappable(place, "modifier", f"{name} may change what the rest means, so the whole is refused")
-        for name in ("id", *sorted(self.pack.map.drop)):
-            if resource.pop(name, None) is not None:
-                why = "the hub gives its own" if name == "id" else "does not travel"
-                self.loss.append(Loss(f"{entry.place}/{name}", LossKind.NORMALISE if name == "id" else LossKind.DROP, why))
-            resource.pop(f"_{name}", None)
-        meta = resource.get("meta")
-        if meta is not None and not isinstance(meta, dict):
-            raise Malformed(f"{entry.place}/meta", "syntax", "meta is an object")
-        for name in _SERVERS_OWN:
-            if meta and meta.pop(name, None) is not None:
-                self.loss.append(Loss(f"{entry.place}/meta/{name}", LossKind.DROP, "says something of the sender's server only"))
-
-    def _claims(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Json]]:
-        """What is said and not granted; leaves out the resources that are nothing but claims."""
-        for entry in entries:
-            for row in self.pack.map.claims:
-                if row.kind.holds(entry.resource):
-                    yield from ((entry, claim) for claim in _said(row, entry.resource, self.context.agency))
-                    if row.drop:
-                        entry.out = True
-                        self.loss.append(Loss(entry.place, LossKind.DROP, "read as a claim: a sender cannot grant it"))
-
-    def _identify(self, entry: Entry, number: int) -> None:
-        row = self.pack.map.class_row(entry.resource)
-        assert row is not None
-        agency, key = self.context.agency, self.context.id_key
-        for path in row.keys:
-            parts = identity.key_parts(entry.resource, path, agency)
-            if parts is not None:
-                entry.keyed, entry.url = True, identity.full_url(key, entry.type, *parts)
-                break
-        else:
-            entry.url = identity.full_url(key, entry.type, agency, self.salt, str(number))
-        if entry.url in self.urls:
-            self.deviations.append(Deviation(entry.place, "the same identifier stands twice in this message; both are kept"))
-            entry.url = identity.full_url(key, entry.url, self.salt, str(number))
-        self.urls.add(entry.url)
-
-    def _bundle(self, mine: list[Entry], header: Entry | None, claims: list[tuple[Entry, Json]], number: int) -> Bundle:
-        for entry in mine:
-            self.loss += readdress(entry)
-        told = [claim for entry, claim in claims if entry.out or entry in mine]
-        first = self._header(mine, header, told, number)
-        entries = [{"fullUrl": f"urn:uuid:{first['id']}", "resource": first}]
-        entries += [{"fullUrl": entry.url, "resource": self._finish(entry)} for entry in mine]
-        timestamp = self.head.fields.get("at") or fhir_moment(self.context.at)
-        bundle: Json = {"resourceType": "Bundle", "type": "message", "timestamp": timestamp, "entry": entries}
-        if self.head.key:
-            bundle["identifier"] = {"system": MESSAGE_ID_SYSTEM, "value": self.head.key}
-        return bundle
-
-    def _finish(self, entry: Entry) -> Json:
-        """A copy of the resource with its id, class, labels and tag."""
-        row = self.pack.map.class_row(entry.resource)
-        assert row is not None
-        resource = deepcopy(entry.resource)
-        for path, data_class in row.inline:
-            _label_inline(resource, path, data_class)
-        meta = {key: value for key, value in resource.pop("meta", {}).items() if key not in ("security", "tag")}
-        own = entry.resource.get("meta", {})
-        meta["security"] = _with(label_codings(row.data_class, row.labels), own.get("security"))
-        tags = [tag for tag in _dicts(own.get("tag")) if not _is_hubs(tag)]
-        if tags := tags + ([] if entry.keyed else [dict(identity.NEVER_MATCHES)]):
-            meta["tag"] = tags
-        name = resource.pop("resourceType")
-        return {"resourceType": name, "id": entry.url.removeprefix("urn:uuid:"), "meta": meta, **resource}
-
-    def _header(self, mine: list[Entry], header: Entry | None, claims: list[Json], number: int) -> Json:
-        """The canonical MessageHeader: what the sender said in its own, the event, who claims what, the focus."""
-        context, said = self.context, dict(header.resource) if header else {}
-        key = self.head.key or self.salt
-        url = identity.full_url(context.id_key, "MessageHeader", context.agency, key, str(number))
-        first: Json = {"resourceType": "MessageHeader", "id": url.removeprefix("urn:uuid:")}
-        first["meta"] = {"source": f"{HUB_BASE}/pack/{self.pack.id}#{self.pack.version}"}
-        kept = {name: said[name] for name in _HEADER_KEPT if name in said}
-        for holder, name, reference, _ in list(references(kept, "")):
-            holder[name] = _named_party(reference, header)
-        prune(kept)
-        source = kept.get("source") if isinstance(kept.get("source"), dict) else {}
-        kept["source"] = {**(source or {}), "endpoint": f"{HUB_BASE}/Endpoint/{context.agency or 'unknown'}"}
-        if extensions := _with([claim for claim in claims if claim not in _dicts(kept.get("extension"))], kept.pop("extension", None)):
-            first["extension"] = extensions
-        if self.head.event is not None:
-            first["eventCoding"] = {"system": EVENT_SYSTEM, "code": self.head.event.value}
-        first |= kept
-        if focus := self._focus(mine, header):
-            first["focus"] = [{"reference": target.url} for target in focus]
-        return first
-
-    def _focus(self, mine: list[Entry], header: Entry | None) -> list[Entry]:
-        """What the sender says it is about, then what the event is about by the pack's data; else the child."""
-        kinds = self.pack.map.focus.get(self.head.event, ()) if self.head.event else ()
-        leads = header.leads if header else []
-        allowed = {kind.type for row in self.pack.map.focus.values() for kind in row}
-        told = [lead.target for lead in leads if "/focus/" in lead.place and lead.target in mine and lead.target.type in allowed]
-        found = dict.fromkeys([*told, *(e for e in mine for kind in kinds if kind.holds(e.resource))])
-        if not found and self.head.event is not Event.RECALL:
-            return [entry for entry in mine if entry.type == "Patient"]
-        return list(found)
 
 
 def bundle_pack(manifest: Mapping[str, Any], data: Mapping[str, Any], digest: str) -> BundlePack:
@@ -298,164 +132,6 @@ def bundle_pack(manifest: Mapping[str, Any], data: Mapping[str, Any], digest: st
     )
 
 
-# --- reading ------------------------------------------------------------------------------------------------
-
-
-def _load(raw: bytes) -> tuple[Json, Node, list[Deviation]]:
-    """The bundle as parsed JSON with its tree of places."""
-    parsed = json_codec.parse(raw)
-    deviations = list(parsed.deviations)
-    data = _plain(parsed.tree, deviations)
-    if not isinstance(data, dict):
-        raise Malformed("", "syntax", "a bundle is one object")
-    return data, parsed.tree, deviations
-
-
-def _plain(node: Node, deviations: list[Deviation]) -> Any:
-    """A tree as parsed JSON: whole numbers as int, the others as Decimal; what is empty is left out."""
-    if node.state is State.NULL:
-        return None
-    children = list(node.children())
-    if not children:
-        value = node.value
-        return int(value) if isinstance(value, Decimal) and str(value).lstrip("-").isdigit() else value
-    found: Json = {}
-    for child in children:
-        if child.state is State.EMPTY:
-            deviations.append(Deviation(child.place, "empty, as if it were not there"))
-            continue
-        value = _plain(child, deviations)
-        if getattr(child, "repeats", False):
-            found.setdefault(child.name, []).append(value)
-        elif value is None:
-            deviations.append(Deviation(child.place, "null, as if it were not there"))
-        else:
-            found[child.name] = value
-    return found[""] if list(found) == [""] else found
-
-
-def _resources(data: Json) -> Iterator[Json]:
-    for item in _dicts(data.get("entry")):
-        if isinstance(item.get("resource"), dict):
-            yield item["resource"]
-
-
-def _dicts(value: Any) -> list[Json]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _type_said(resource: Json) -> str:
-    """The resource's type when R4 has it; never what else may stand there."""
-    said = resource.get("resourceType")
-    return said if isinstance(said, str) and said in table.resource_types() else "a resource that R4 does not have"
-
-
-def _fields(data: Json, header: Json, key: str) -> dict[str, str]:
-    """Header leaves by the names of `Context.header`."""
-    source = header.get("source")
-    destination = next(iter(_dicts(header.get("destination"))), {})
-    response, sender = header.get("response"), header.get("sender")
-    found = {
-        "message-id": key,
-        "at": data.get("timestamp"),
-        "sender": source.get("name") if isinstance(source, dict) else "",
-        "sender-facility": sender.get("display") if isinstance(sender, dict) else "",
-        "recipient": destination.get("name"),
-        "answers": answered_key(header) if isinstance(response, dict) else "",
-    }
-    return {name: value for name, value in found.items() if isinstance(value, str) and value}
-
-
-def _modifiers(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    """Where something stands that may change the meaning of the rest."""
-    items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        if key in ("modifierExtension", "implicitRules"):
-            yield f"{place}/{key}", str(key)
-        yield from _modifiers(item, f"{place}/{key}")
-
-
-def _said(row: ClaimRow, resource: Json, agency: str) -> Iterator[Json]:
-    """The claims of one resource, as extensions of the MessageHeader."""
-    roots = [resource] if row.at is None else [holder[key] for holder, key in paths.slots(resource, row.at.steps)]
-    for root in roots:
-        value = _first(root, row.value)
-        if value:
-            parts: list[Json] = [{"url": "value", "valueString": value}]
-            if by := next((text for path in row.by if (text := _first(root, path))), ""):
-                parts.append({"url": "by", "valueString": by})
-            if row.date is not None and (date := _first(root, row.date)):
-                parts.append({"url": "date", "valueDate": date[:10]})
-            yield claim_extension({"kind": row.claim, "parts": parts}, agency)
-
-
-def _first(root: Any, path: paths.Path) -> str:
-    return next((paths.text_of(holder[key]) for holder, key in paths.slots(root, path.steps)), "")
-
-
-def _named_party(reference: Json, header: Entry | None) -> Json:
-    """A reference of the header to a resource of the bundle, as a logical one: canonical headers lead to their focus only."""
-    lead = next((lead for lead in header.leads if lead.reference is reference), None) if header else None
-    if lead is None:
-        return reference
-    resource = lead.target.resource
-    said: Json = {"type": lead.target.type}
-    if identifier := next(iter(_dicts(resource.get("identifier"))), None):
-        said["identifier"] = identifier
-    name = reference.get("display") or resource.get("name")
-    if isinstance(name, str):
-        said["display"] = name
-    return said if len(said) > 1 else {}
-
-
-def _label_inline(resource: Json, path: paths.Path, data_class: str) -> None:
-    """Label what stands at a path with a class of its own, once."""
-    before = [holder for holder, key in paths.slots(resource, path.steps[:-1])] if path.steps[:-1] else []
-    last = path.steps[-1].name
-    for holder, key in list(paths.slots(resource, path.steps)):
-        labels = label_extensions(data_class, ())
-        held = holder[key]
-        if isinstance(held, dict) and labels[0] in _dicts(held.get("extension")):
-            continue
-        owner = resource if not before else next((h[k] for h, k in paths.slots(resource, path.steps[:-1]) if _owns(h[k], last, holder)), resource)
-        if not isinstance(held, dict) and labels[0] in _beside(owner, last, key):
-            continue
-        extend(holder, key, last, labels, owner)
-
-
-def _owns(owner: Any, name: str, holder: Any) -> bool:
-    return isinstance(owner, dict) and (owner is holder or owner.get(name) is holder)
-
-
-def _beside(owner: Json, name: str, key: Any) -> list[Json]:
-    """Extensions that stand beside a primitive."""
-    beside = owner.get(f"_{name}")
-    if isinstance(beside, list) and isinstance(key, int):
-        beside = beside[key] if key < len(beside) else None
-    return _dicts(beside.get("extension")) if isinstance(beside, dict) else []
-
-
-def _with(first: Sequence[Mapping[str, Any]], more: Any) -> list[Json]:
-    """The first, then what is not among them."""
-    found = [dict(item) for item in first]
-    return found + [item for item in _dicts(more) if item not in found]
-
-
-def _part(tree: Node, entries: Sequence[Entry]) -> Node:
-    """The tree of a strand's own entries, and of what belongs to the whole bundle."""
-    mine = {id(entry.node) for entry in entries}
-    branch = Branch(tree.name, tree.place)
-    branch.nodes = [node for node in tree.children() if node.name != "entry" or id(node) in mine]  # type: ignore[misc]
-    return branch
-
-
-# --- writing ------------------------------------------------------------------------------------------------
-
-
-def _is_hubs(tag: Json) -> bool:
-    return str(tag.get("system", "")).startswith(HUB_BASE)
-
-
 def _outward(bundle: Bundle, context: Context) -> Json:
     """The bundle as it leaves: the header from the context, without the hub's own tags."""
     header, said = context.header, deepcopy(bundle)
@@ -466,7 +142,7 @@ def _outward(bundle: Bundle, context: Context) -> Json:
     for number, entry in enumerate(said["entry"]):
         resource = entry["resource"]
         meta = resource.get("meta", {})
-        if tags := [tag for tag in meta.pop("tag", ()) if not _is_hubs(tag)]:
+        if tags := [tag for tag in meta.pop("tag", ()) if not is_hubs(tag)]:
             meta["tag"] = tags
         if number == 0:
             meta.pop("source", None)
@@ -477,16 +153,19 @@ def _outward(bundle: Bundle, context: Context) -> Json:
 
 
 def _address(first: Json, header: Mapping[str, str], agency: str) -> None:
-    """Who says it to whom, as the context has it."""
-    source = first.setdefault("source", {"endpoint": f"{HUB_BASE}/Endpoint/hub"})
-    if header.get("sender"):
-        source["name"] = header["sender"]
+    """Who says it to whom is the context's alone: where it came from may be what must not be told."""
+    for name in ("sender", "destination"):
+        first.pop(name, None)
+    source: Json = {"endpoint": f"{HUB_BASE}/Endpoint/hub"}
+    first["source"] = {"name": header["sender"], **source} if header.get("sender") else source
     if header.get("sender-facility"):
         first["sender"] = {"type": "Organization", "display": header["sender-facility"]}
-    if header.get("recipient") or header.get("recipient-facility"):
-        destination: Json = {"endpoint": f"{HUB_BASE}/Endpoint/{agency or 'unknown'}"}
-        if header.get("recipient"):
-            destination["name"] = header["recipient"]
-        if header.get("recipient-facility"):
-            destination["receiver"] = {"type": "Organization", "display": header["recipient-facility"]}
+    destination: Json = {"endpoint": f"{HUB_BASE}/Endpoint/{agency or 'unknown'}"}
+    if header.get("recipient"):
+        destination["name"] = header["recipient"]
+    if header.get("recipient-facility"):
+        destination["receiver"] = {"type": "Organization", "display": header["recipient-facility"]}
+    if len(destination) > 1:
         first["destination"] = [destination]
+    if header.get("replaces") and "response" not in first:
+        first.setdefault("extension", []).append({"url": REPLACES_URL, "valueString": header["replaces"]})
