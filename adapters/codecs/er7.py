@@ -399,10 +399,10 @@ def _decode(raw: bytes, deviations: list[Deviation]) -> tuple[str, str]:
             return raw.decode("utf-16"), "utf-16"
         except UnicodeDecodeError:
             raise Malformed("", "charset", "the bytes are not UTF-16, which their byte order mark says") from None
-    if raw.isascii():
-        return raw.decode("ascii"), "ascii"
     said = _said_charset(raw)
     declared = CHARSETS.get(said.upper())
+    if raw.isascii():
+        return raw.decode("ascii"), declared if declared and declared not in ("ascii", "utf-16") else "utf-8"
     if declared is None:
         deviations.append(Deviation("MSH[1]-18", "a character set that is not known"))
     try:

@@ -1,6 +1,7 @@
 """JSON: decimals as they stand, no duplicate names, no NaN; places as JSON pointers.
 
-The items of a list are repeats of its place. The items of a top-level list, and of a list in a list, are named ``""``.
+The items of a list are repeats of its place; an empty list is EMPTY. The items of a top-level list, and of a list in a
+list, are named ``""``.
 """
 
 from __future__ import annotations
@@ -98,11 +99,11 @@ class _Reading:
                 node.state = State.EMPTY
             for name, item in value.items():
                 self._member(node, clean(name, place), item, f"{place}/{_escaped(name)}", depth + 1)
-        elif isinstance(value, list):
+        elif isinstance(value, list) and value:
             self._items(node, "", value, place, depth + 1)
         elif value is None:
             node.state = State.NULL
-        elif value == "":
+        elif value in ("", []):
             node.state = State.EMPTY
         else:
             node.value = clean(value, place) if isinstance(value, str) else value
@@ -115,7 +116,7 @@ class _Reading:
 
     def _items(self, node: Branch, name: str, items: list[Any], place: str, depth: int) -> None:
         if not items:
-            node.nodes.append(Branch(name, place, None, State.EMPTY, repeats=True))
+            node.nodes.append(Branch(name, place, None, State.EMPTY))
         for index, item in enumerate(items):
             child = Branch(name, repeats=True)
             node.nodes.append(child)
@@ -128,7 +129,8 @@ def _escaped(name: str) -> str:
 
 def dump(tree: Node) -> bytes:
     """The document as UTF-8 with the members in order."""
-    return ("".join(_encode(tree)) + "\n").encode("utf-8")
+    text = "".join(_encode(tree)) if any(True for _ in tree.children()) else "{}"
+    return f"{text}\n".encode()
 
 
 def _encode(node: Node) -> Iterable[str]:
@@ -150,9 +152,6 @@ def _encode(node: Node) -> Iterable[str]:
 
 
 def _list(nodes: list[Node]) -> Iterable[str]:
-    if len(nodes) == 1 and nodes[0].state is State.EMPTY and not list(nodes[0].children()):
-        yield "[]"
-        return
     mark = "["
     for node in nodes:
         yield mark

@@ -159,8 +159,9 @@ def _text(node: Node) -> str:
 
 def _with_namespaces(root: etree._Element, prefixes: Mapping[str, str]) -> etree._Element:
     """The root again, with every prefix declared on it."""
-    declared: dict[Any, str] = {prefix or None: address for prefix, address in prefixes.items()}
-    fresh = etree.Element(root.tag, attrib=dict(root.attrib), nsmap=declared)
+    declared: dict[Any, str] = {(prefix or None): address for prefix, address in prefixes.items()}
+    attributes: Any = dict(root.attrib)
+    fresh = etree.Element(root.tag, attrib=attributes, nsmap=declared)
     fresh.text = root.text
     fresh.extend(list(root))
     etree.cleanup_namespaces(fresh, keep_ns_prefixes=[prefix for prefix in prefixes if prefix])

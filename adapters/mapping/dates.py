@@ -7,7 +7,6 @@ A pattern is made of ``yyyy MM dd HH mm ss SSS zzz`` and literals; ``hl7`` (YYYY
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from functools import cache
@@ -21,7 +20,8 @@ _HL7 = re.compile(
     r"(?P<zzz>[+-]\d{4})?"
 )
 _ISO = re.compile(
-    r"(?P<yyyy>\d{4})(?:-(?P<MM>\d{2})(?:-(?P<dd>\d{2})(?:[T ](?P<HH>\d{2}):(?P<mm>\d{2})(?::(?P<ss>\d{2})(?P<SSS>\.\d{1,9})?)?)?)?)?"
+    r"(?P<yyyy>\d{4})(?:-(?P<MM>\d{2})(?:-(?P<dd>\d{2})"
+    r"(?:[T ](?P<HH>\d{2}):(?P<mm>\d{2})(?::(?P<ss>\d{2})(?P<SSS>\.\d{1,9})?)?)?)?)?"
     r"(?P<zzz>Z|[+-]\d{2}:?\d{2})?"
 )
 _PARTS = {"yyyy": r"\d{4}", "MM": r"\d{1,2}", "dd": r"\d{1,2}", "HH": r"\d{1,2}", "mm": r"\d{2}", "ss": r"\d{2}",
@@ -190,6 +190,3 @@ def fhir_moment(at: datetime) -> str:
     if at.tzinfo is None:
         at = at.replace(tzinfo=timezone.utc)  # noqa: UP017
     return at.isoformat(timespec="milliseconds" if at.microsecond else "seconds")
-
-
-Checked = Callable[[str], str]

@@ -68,7 +68,7 @@ class Transform:
 
 
 def compile_value(row: Row, path: Path, codes: CodeMap | None, pack_id: str, native: bool, strict: bool) -> Transform:
-    """The row's transform; `native` formats (JSON) write numbers and flags as such, `strict` refuses what is no value."""
+    """The row's transform; `native` formats (JSON) write numbers as such, `strict` refuses what is no value."""
     inner = _kind(row, path, codes, pack_id, native, strict)
     if row.jsonata:
         inner = _jsonata(row, inner)
