@@ -1,0 +1,1 @@
+"""Public samples against the packs: `make conformance SAMPLES=DIR`."""
