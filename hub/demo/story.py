@@ -243,7 +243,7 @@ def recalled(world: World) -> Scene:
     assert letter is not None
     _until(lambda: len([one for one in world.shelter.mail.letters if is_recall(one)]) >= len(world.kept["shelter-ids"]))
     named = {_answered(one) for one in world.shelter.mail.letters if is_recall(one)}
-    expect(named & set(world.kept["shelter-ids"]), "a recall must name the earlier message")
+    expect(named == set(world.kept["shelter-ids"]), "every copy must be recalled, by the id of its message")
     _holds_none(letter, (world.child.ni, world.child.mr, "Patient", "Mẫu Thị"), "a recall must name nobody")
     return Scene("hub", "recall", "recall", "consent ended", "Bundle recall", "shelter")
 
