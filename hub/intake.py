@@ -139,10 +139,10 @@ def _key_token(parts: Parts, heard: Heard) -> str:
 
 def _content_hash(parts: Parts, heard: Heard) -> str:
     """Keyed hash of what was said, without when it was sent: a sender that repeats itself puts a new time on it."""
-    return parts.vault.token("content", hashlib.sha256(_untimed(heard.envelope.raw)).hexdigest())
+    return parts.vault.token("content", hashlib.sha256(untimed(heard.envelope.raw)).hexdigest())
 
 
-def _untimed(raw: bytes) -> bytes:
+def untimed(raw: bytes) -> bytes:
     """An HL7 v2 message without MSH-7; anything else as it is."""
     header, mark, rest = raw.partition(b"\r")
     if not header.startswith(b"MSH"):

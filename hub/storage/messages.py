@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.storage.ids import new_id
-from hub.storage.rows import made
+from hub.storage.rows import all_made, made
 from hub.storage.store import Unit
 from hub.storage.tables import message, refusal
 
@@ -81,3 +81,21 @@ def refuse(
     row = {"id": new_id(), "agency": agency, "at": at, "transport": transport, "type": type_, "faults": list(faults)}
     unit.execute(insert(refusal).values(row))
     return str(row["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refused message: who, when, how and why, nothing of what it said."""
+
+    id: str
+    agency: str | None
+    at: datetime
+    transport: str
+    type: str
+    faults: Sequence[Mapping[str, str]]
+
+
+def refusals(unit: Unit, limit: int = 200) -> tuple[Refusal, ...]:
+    """The newest refusals first."""
+    rows = unit.execute(select(refusal).order_by(refusal.c.at.desc(), refusal.c.id).limit(limit)).mappings()
+    return all_made(Refusal, rows)

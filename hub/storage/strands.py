@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy import insert, select, update
 
+from hub.storage.deliveries import next_seq
 from hub.storage.rows import all_made, made
 from hub.storage.sealing import Seals, open_json, reseal, seal_json
 from hub.storage.store import Unit
@@ -34,8 +35,9 @@ class Strand:
 
 
 def add(unit: Unit, vault: Seals, key: str, kept: Strand, bundle: Mapping[str, Any], leaves: Mapping[str, str]) -> None:
-    """Keep a strand under its case's key."""
+    """Keep a strand under its case's key, behind what its case holds already; the case stays locked."""
     row: dict[str, Any] = {name: getattr(kept, name) for name in kept.__slots__}
+    row["seq"] = next_seq(unit, kept.case)
     row["bundle"] = seal_json(unit, vault, key, bundle, f"strand:{kept.id}")
     row["leaves"] = seal_json(unit, vault, key, leaves, f"leaves:{kept.id}") if leaves else None
     unit.execute(insert(strand).values(row))
@@ -69,9 +71,7 @@ def leaves_of(unit: Unit, vault: Seals, strand_id: str) -> dict[str, str]:
 
 def of_case(unit: Unit, case_id: str) -> tuple[Strand, ...]:
     """All strands of a case, oldest first."""
-    rows = unit.execute(
-        select(strand).where(strand.c["case"] == case_id).order_by(strand.c.created_at, strand.c.id)
-    ).mappings()
+    rows = unit.execute(select(strand).where(strand.c["case"] == case_id).order_by(strand.c.seq)).mappings()
     return all_made(Strand, rows)
 
 
@@ -101,11 +101,13 @@ def move(unit: Unit, vault: Seals, source: tuple[str, str], target: tuple[str, s
     here, old = source
     there, new, person = target
     wanted = select(strand.c.id, strand.c.bundle, strand.c.leaves).where(strand.c["case"] == here)
+    wanted = wanted.order_by(strand.c.seq)
     rows = unit.execute(wanted.where(strand.c.moved_from == there) if back else wanted).all()
     for id_, bundle, leaves in rows:
         changed: dict[str, Any] = {
             "case": there,
             "person": person,
+            "seq": next_seq(unit, there),
             "moved_from": None if back else here,
             "bundle": reseal(unit, vault, old, new, bundle, f"strand:{id_}"),
             "leaves": None if leaves is None else reseal(unit, vault, old, new, leaves, f"leaves:{id_}"),

@@ -152,6 +152,7 @@ strand = Table(
     Column("created_at", Instant, nullable=False),
     Column("bundle", LargeBinary, nullable=False, comment="canonical labelled bundle, sealed under the case key"),
     Column("leaves", LargeBinary, comment="that child's own source leaves, sealed under the case key"),
+    Column("seq", BigInteger, nullable=False, comment="order of arrival in its case, whatever the clock said"),
     Column(
         "focus", String(64), index=True, comment="HMAC of what it is about; a later strand of the same focus is newer"
     ),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -16,7 +18,7 @@ from consent.vocabulary import (
     HUB_BASE,
     REFERRAL_STATE_SYSTEM,
 )
-from hub import exchange
+from hub import casework, exchange
 from hub.clock import Clock
 from hub.directory import Registry
 from hub.envelope import Acknowledgement, Envelope
@@ -26,7 +28,7 @@ from hub.referrals import read_routes
 from hub.security.vault import Vault
 from hub.settings import Settings
 from hub.states import DeliveryState
-from hub.storage import deliveries
+from hub.storage import deliveries, persons, tasks
 from hub.storage.store import Store
 from tests.fakes.plain import PlainPack
 from tests.fakes.wire import RecordingTransport
@@ -102,6 +104,12 @@ class World:
             transports={"webhook": self.wire, "mllp": self.wire},
         )
 
+    def with_settings(self, settings: Settings) -> World:
+        """The same hub under other settings."""
+        other = copy(self)
+        other.parts = replace(self.parts, settings=settings)
+        return other
+
     def say(self, agency_id: str, *bundles: Json, key: str = "") -> Acknowledgement:
         """An agency sends one message."""
         raw = json.dumps(bundles[0] if len(bundles) == 1 else list(bundles), ensure_ascii=False).encode()
@@ -126,16 +134,35 @@ class World:
 
     def case(self) -> str:
         """The one case that there is."""
-        from hub.storage import persons
-
         with self.parts.store.read() as unit:
             (found,) = persons.cases(unit)
         return found.id
 
+    def cases(self) -> list[str]:
+        """All cases that are not merged into another, oldest first."""
+        with self.parts.store.read() as unit:
+            return [each.id for each in persons.cases(unit)]
+
+    def states(self, agency_id: str) -> list[str]:
+        """How the deliveries to an agency stand, in the order in which they were offered."""
+        with self.parts.store.read() as unit:
+            return [each.state.value for each in deliveries.listing(unit, agency=agency_id)]
+
+    def tasks(self) -> list[tuple[str, str]]:
+        """Kind and reason of what waits for a person."""
+        with self.parts.store.read() as unit:
+            return [(each.kind, each.reason) for each in tasks.listing(unit)]
+
+    def fact(self, kind: str, body: Json, by: str = "can-bo-a") -> casework.Recorded:
+        """A case worker records a fact of the one case."""
+        return casework.record(self.parts, by, self.case(), kind, body)
+
+    def relate(self, name: str) -> str:
+        """A person beside the child."""
+        return casework.relate(self.parts, "can-bo-a", self.case(), {"name": name})
+
     def child(self) -> str:
         """The child of that case."""
-        from hub.storage import persons
-
         with self.parts.store.read() as unit:
             return persons.get_case(unit, self.case()).person
 

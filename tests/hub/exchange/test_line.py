@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from hub import casework, exchange
-from hub.security.vault import Vault
 from hub.states import MessageState
-from hub.storage.store import Store
-from tests.conftest import SetClock
 from tests.fakes.world import (
     CENTRE,
     HOSPITAL,
@@ -26,12 +21,6 @@ from tests.fakes.world import (
     result,
     support,
 )
-
-
-@pytest.fixture
-def world(store: Store, vault: Vault, clock: SetClock) -> World:
-    """A hub with synthetic agencies."""
-    return World(store, vault, clock)
 
 
 def test_the_story(world: World) -> None:

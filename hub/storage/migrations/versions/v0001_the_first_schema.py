@@ -385,6 +385,12 @@ def upgrade() -> None:
             comment="that child's own source leaves, sealed under the case key",
         ),
         sa.Column(
+            "seq",
+            sa.BigInteger(),
+            nullable=False,
+            comment="order of arrival in its case, whatever the clock said",
+        ),
+        sa.Column(
             "focus",
             sa.String(length=64),
             nullable=True,
