@@ -70,6 +70,7 @@ class Hub:
         listener = _listen(self._settings)
         settings = read_settings(**self._settings.model_dump() | {"http_port": listener.getsockname()[1]})
         with contextlib.closing(listener), wiring.opened(settings, self._clock) as parts:
+            log.info("packs", count=len(parts.packs))
             worker = Worker(parts, exchange.deliver, exchange.recall, settings.workers)
             worker.start()
             try:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from adapters.library import load_packs
-from consent import policy_documents, read_policy
+from adapters.pack import Pack
+from consent import Policy, policy_documents, read_policy
 from hub.clock import Clock, SystemClock
 from hub.directory import Registry
 from hub.edges.hl7 import Hl7Door
@@ -49,8 +51,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Parts:
         store=store,
         vault=vault,
         registry=Registry(store, clock),
-        packs=load_packs(*settings.pack_folders),
-        policy=read_policy(policy_documents()),
+        packs=_Packs(settings.pack_folders),
+        policy=_policy(),
         routes=read_routes(),
         dispatcher=_dispatcher(settings),
         transports={"webhook": webhooks, "mllp": mllp},
@@ -85,6 +87,32 @@ def make_key_if_new(settings: Settings) -> bool:
         return False
     make_root_key(settings.key_file)
     return True
+
+
+class _Packs(Mapping[str, Pack]):
+    """The packs, loaded when the first one is asked for: most commands at the desk need none."""
+
+    def __init__(self, folders: tuple[Path, ...]) -> None:
+        self._folders = folders
+
+    def __getitem__(self, name: str) -> Pack:
+        return _loaded(self._folders)[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_loaded(self._folders))
+
+    def __len__(self) -> int:
+        return len(_loaded(self._folders))
+
+
+@cache
+def _loaded(folders: tuple[Path, ...]) -> Mapping[str, Pack]:
+    return load_packs(*folders)
+
+
+@cache
+def _policy() -> Policy:
+    return read_policy(policy_documents())
 
 
 class _Answers:

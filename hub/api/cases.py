@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hub import casework
+from hub import casework, preview
 from hub.api.callers import HeldCaller, HeldParts, may
 from hub.casework import Found, Recorded, Withdrawing
 from hub.security import roles
@@ -102,6 +102,13 @@ class ConsentOf(_Asked):
     consent: dict[str, Any]
 
 
+class Supposed(_Asked):
+    """Consents as if recorded, and fact ids of consents as if withdrawn."""
+
+    given: list[dict[str, Any]] = []
+    withdrawn: list[str] = []
+
+
 class SaidBy(_Asked):
     """Whose word ends the consent: the child's person id, or a related person's."""
 
@@ -189,9 +196,13 @@ def withdrawal(withdrawal: str, parts: HeldParts, caller: Withdrawer, response: 
 @router.get("/cases/{case}/preview", summary="See what each agency would receive now")
 def show_preview(case: str, parts: HeldParts, caller: Previewer) -> dict[str, Any]:
     """In each agency's own format, masked; the look is audited."""
-    from hub import preview
-
     return {"agencies": preview.preview(parts, caller.id, case)}
+
+
+@router.post("/cases/{case}/preview", summary="See what each agency would receive if ...")
+def suppose(case: str, asked: Supposed, parts: HeldParts, caller: Previewer) -> dict[str, Any]:
+    """As if these consents were given and those withdrawn; nothing is recorded but the look."""
+    return {"agencies": preview.preview(parts, caller.id, case, asked.given, asked.withdrawn)}
 
 
 @router.post("/matches/{task}", summary="Decide whose record it is")

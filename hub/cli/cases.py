@@ -212,10 +212,16 @@ def unlink(person: str, admin: As) -> None:
     print_json(found)
 
 
-def preview(case_id: CaseId, admin: As) -> None:
+def preview(
+    case_id: CaseId,
+    admin: As,
+    given: str = typer.Option("", help="A consent as if it had been given.", metavar="FILE|-"),
+    withdrawn: str = typer.Option("", help="A consent (fact id) as if it had been withdrawn.", metavar="FACT"),
+) -> None:
     """Show what each agency would receive now, in its own format, masked."""
     from hub import preview as previewing
 
+    supposed = [read_object(given)] if given else []
     with at_desk(admin, "preview") as (parts, caller):
-        found = previewing.preview(parts, caller.id, case_id)
+        found = previewing.preview(parts, caller.id, case_id, supposed, [withdrawn] if withdrawn else [])
     print_json(found)

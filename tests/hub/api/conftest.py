@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import io
+from collections.abc import Iterator
 
+import pytest
+import structlog
+
+from hub import logging
 from hub.security.vault import Vault
 from hub.storage.store import Store
 from tests.conftest import SetClock
@@ -12,6 +17,8 @@ from tests.fakes.world import World
 
 
 @pytest.fixture
-def door(store: Store, vault: Vault, clock: SetClock) -> Door:
-    """The HTTP door over a small hub."""
-    return Door(World(store, vault, clock), clock)
+def door(store: Store, vault: Vault, clock: SetClock) -> Iterator[Door]:
+    """The HTTP door over a small hub, which logs as the real one does."""
+    logging.configure(io.StringIO())
+    yield Door(World(store, vault, clock), clock)
+    structlog.reset_defaults()

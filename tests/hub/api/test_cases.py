@@ -129,6 +129,26 @@ def test_a_consent_flows_and_is_withdrawn(door: Door) -> None:
     assert SHELTER in str(told)
 
 
+def test_a_preview_is_masked_and_supposes(door: Door) -> None:
+    """What the shelter would receive if both consented, without a name or a number; nothing is recorded by asking."""
+    case, child = door.world.case(), door.world.child()
+    fact(door, "birth-date", {"date": "2016-05-20"})
+    fact(door, "team", {"agency": SHELTER, "role": "shelter"})
+    mother = tell(door, WORKER, f"/cases/{case}/persons", {"name": "Thử-Nghiệm Thị Mẹ"})["person"]
+    fact(door, "guardian", {"person": mother, "role": "MTH"})
+    given = [consent(mother, "representative", SHELTER, child), consent(child, "child", SHELTER, child)]
+
+    def shown(answer: Any) -> list[Any]:
+        return next(one["messages"] for one in answer["agencies"] if one["agency"] == SHELTER)
+
+    assert shown(tell(door, CONSENTS, f"/cases/{case}/preview", method="GET")) == []
+    supposed = tell(door, CONSENTS, f"/cases/{case}/preview", {"given": given})
+    assert shown(supposed)
+    assert NAME not in str(supposed)
+    assert PERSONAL_NUMBER not in str(supposed)
+    assert shown(tell(door, CONSENTS, f"/cases/{case}/preview", method="GET")) == []
+
+
 def test_an_uncertain_match_is_decided_by_a_person(door: Door) -> None:
     """A child known only by name is held for review; once linked, it is the known child's case."""
     unsure = patient(number="", record="")

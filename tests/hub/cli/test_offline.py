@@ -1,0 +1,93 @@
+"""Translate, validate and decide work on files alone; what they refuse they refuse by place, with exit 2."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hub.cli import run
+
+PACKS = Path(__file__).parents[3] / "adapters"
+EXAM = str(PACKS / "health" / "hl7v2" / "samples" / "oru-r01-exam.hl7")
+
+
+def hub(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """(exit code, standard output, standard error) of one command."""
+    code = run(list(words))
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_a_sample_becomes_a_valid_bundle(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The bundle is on standard output, what was lost on standard error, and the bundle passes `validate`."""
+    code, bundle, loss = hub(capsys, "translate", EXAM, "--from", "health/hl7v2")
+    assert code == 0
+    assert json.loads(bundle)["resourceType"] == "Bundle"
+    assert all(line.startswith(("loss", "deviation")) for line in loss.splitlines())
+    file = tmp_path / "bundle.json"
+    file.write_text(bundle, "utf-8")
+    assert hub(capsys, "validate", str(file))[0] == 0
+
+
+def test_a_request_is_said_in_the_other_format(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """The police's XML becomes the hospital's REF^I12, bytes as they would leave."""
+    file = str(PACKS / "police" / "niem" / "samples" / "forensic-exam-request.xml")
+    assert run(["translate", file, "--from", "police/niem", "--to", "health/hl7v2"]) == 0
+    assert capsysbinary.readouterr().out.startswith(b"MSH|")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("translate", "missing.hl7", "--from", "health/hl7v2"), 2),
+        (("translate", __file__, "--from", "health/hl7v2"), 2),
+        (("translate", EXAM, "--from", "no/such"), 64),
+        (("translate", EXAM), 64),
+        (("translate", EXAM, "--from", "health/hl7v2", "--to", "no/such"), 64),
+        (("validate", __file__), 2),
+        (("decide", __file__), 2),
+        (("nonsense",), 64),
+        (("serve", "--port", "many"), 64),
+    ],
+)
+def test_exit_codes(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], code: int) -> None:
+    """2 for input that is refused, 64 for wrong usage, with a reason on standard error."""
+    ended, _, said = hub(capsys, *words)
+    assert (ended, bool(said)) == (code, True)
+
+
+def test_validate_names_the_place(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """An OperationOutcome with the expression; twice the same name is not JSON."""
+    file = tmp_path / "patient.json"
+    file.write_text('{"resourceType": "Patient", "gender": "xx"}')
+    code, said, _ = hub(capsys, "validate", str(file))
+    assert (code, json.loads(said)["issue"][0]["expression"]) == (2, ["Patient.gender"])
+    file.write_text('{"resourceType": "Patient", "gender": "male", "gender": "female"}')
+    assert hub(capsys, "validate", str(file))[0] == 2
+
+
+def test_decide_answers_whatever_the_decision(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A denial is an answer, exit 0; what cannot be read is exit 2."""
+    file = tmp_path / "input.json"
+    file.write_text('{"asOf": "2026-11-22T00:00:00Z", "consents": [], "request": {"purposeOfUse": ["TREAT"]}}')
+    code, said, _ = hub(capsys, "decide", str(file))
+    assert (code, json.loads(said)["decision"]) == (0, "NO_CONSENT")
+    file.write_text('{"asOf": "yesterday"}')
+    assert hub(capsys, "decide", str(file))[0] == 2
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """`hub --help` names every command without loading the database, web or FHIR libraries."""
+    program = (
+        "import sys; from hub.cli import run; code = run(['--help']);"
+        "heavy = {'sqlalchemy', 'fastapi', 'pydantic', 'lxml', 'kafka', 'authlib', 'httpx'} & set(sys.modules);"
+        "sys.exit(f'loaded {heavy}' if heavy else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for command in ("serve", "translate", "agency", "doctor", "demo"):
+        assert f"  {command}" in done.stdout
