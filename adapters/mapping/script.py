@@ -55,8 +55,8 @@ class Script:
         ledger = Ledger(bundle, context)
         root = Branch(self.message.root)
         self.rows(Place(root, None, {}, {}, (), ledger))
-        self._constants(root, _event(ledger))
         self._head(root, ledger)
+        self._constants(root, _event(ledger))
         prune(root)
         self._order(root)
         raw = self.speech.codec.dump(root)
@@ -71,9 +71,19 @@ class Script:
     def _constants(self, root: Branch, event: str) -> None:
         said = {place: values[0] for place, values in self.message.when.items() if values[0] not in (PRESENT, ABSENT)}
         for place, text in {**said, **self.message.put}.items():
-            self._say(root, place, text)
+            if self._stands(root, place):
+                self._say(root, place, text)
         if self.message.event_codes is not None:
             self._say(root, self.message.event_at, self.message.event_codes.writes[("", event)])
+
+    def _stands(self, root: Branch, place: str) -> bool:
+        """Whether a constant may be said: it makes no segment that the structure leaves open (an MSA that answers nothing)."""
+        grammar = self.message.grammar
+        if grammar is None:
+            return True
+        first = places.parse(place, (Cursor(self.speech.codec.name, grammar),)).steps[0]
+        item = next((item for item in grammar.items if item.name == first), None)
+        return item is None or item.required or next(root.all(first), None) is not None
 
     def _say(self, root: Branch, place: str, text: str) -> None:
         cursor = Cursor(self.speech.codec.name, self.message.grammar)
