@@ -116,7 +116,8 @@ class RowPack:
 
     def _head(self, parsed: Parsed, context: Context) -> tuple[Head, Message, list[Node]]:
         tree = parsed.tree
-        dialect = context.dialect if context.dialect in self.dialects else self._dialect(tree)
+        known = context.dialect and context.dialect in self.dialects
+        dialect = context.dialect if known else self._dialect(tree)
         nodes: list[Node] = []
         message = next((m for m in self.dialects[dialect].messages if self._is(m, tree, nodes)), None)
         fields: dict[str, str] = {}

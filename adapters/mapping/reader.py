@@ -586,7 +586,7 @@ def _maker(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node], b
 def _choose(row: Row, env: Env) -> Reader:
     """The first alternative whose `when` holds; none refuses."""
     inner = env.under(None, strict=True, data_class=row.data_class or env.data_class)
-    alternatives = [(_matcher(option, inner, None), _option(option, inner)) for option in row.choose]
+    alternatives = [(_matcher(option, inner, None), _option(option, inner)) for option in row.choose if option.reads]
     of = env.place(row.of, row) if row.of else None
 
     def choose(frame: Frame) -> bool:

@@ -418,7 +418,10 @@ def _nothing() -> None:
 def _choose(row: Row, env: Env) -> Writer:
     inner = env.under(None, strict=True, data_class=row.data_class or env.data_class)
     options = []
+    _disjoint(row, inner)
     for option in row.choose:
+        if not option.writes:
+            continue
         tests = inner.tests(option.where, option)
         has_rows = bool(option.rows or option.shape or option.place or option.choose or option.parts)
         writer = _compile(option, inner) if has_rows else None
@@ -441,6 +444,34 @@ def _choose(row: Row, env: Env) -> Writer:
         return False
 
     return write
+
+
+def _disjoint(row: Row, env: Env) -> None:
+    """Refuse an alternative that an earlier one always takes first: what it reads would be written as another kind."""
+    earlier: list[tuple[Row, tuple[paths.Test, ...]]] = []
+    for option in row.choose:
+        tests = env.tests(option.where, option)
+        if not option.writes or not tests:
+            continue
+        for other, conditions in earlier:
+            if all(_implied(condition, tests) for condition in conditions):
+                raise option.fail(f"what it reads would be written by the alternative of {other.source}")
+        earlier.append((option, tests))
+
+
+def _implied(condition: paths.Test, tests: tuple[paths.Test, ...]) -> bool:
+    """Whether `tests` can only hold when `condition` does."""
+    text = condition.path.text
+    for test in tests:
+        same, below = test.path.text == text, test.path.text.startswith(f"{text}.")
+        said = test.values != (ABSENT,)
+        if condition.values == (PRESENT,) and said and (same or below):
+            return True
+        if same and said and test.values != (PRESENT,) and set(test.values) <= set(condition.values):
+            return True
+        if same and test.values == condition.values == (ABSENT,):
+            return True
+    return False
 
 
 def _constant(row: Row, env: Env) -> Writer:

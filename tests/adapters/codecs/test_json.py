@@ -67,11 +67,17 @@ def test_depth_has_a_limit() -> None:
 
 
 VALUE = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-1000, max_value=1000),
-              st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn", "Co")), max_size=6)),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(["a", "b", "ộ", "c/d"]), inner, max_size=3)),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-1000, max_value=1000),
+        st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn", "Co")), max_size=6),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(["a", "b", "ộ", "c/d"]), inner, max_size=3)
+    ),
     max_leaves=10,
-)  # fmt: skip
+)
 
 
 def _text(value: object) -> str:

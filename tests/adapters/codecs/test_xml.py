@@ -71,11 +71,18 @@ TEXT = st.text(
     max_size=8,
 )
 TREE = st.recursive(
-    st.builds(lambda name, text: f"<{name}>{text}</{name}>", st.sampled_from(["a", "nc:b", "os:c"]),
-              TEXT.map(lambda t: t.replace("&", "&amp;").replace("<", "&lt;").replace("]]>", ""))),
-    lambda inner: st.builds(lambda name, kids: f"<{name} x='1'>{''.join(kids)}</{name}>", st.sampled_from(["a", "os:c"]), st.lists(inner, max_size=3)),
+    st.builds(
+        lambda name, text: f"<{name}>{text}</{name}>",
+        st.sampled_from(["a", "nc:b", "os:c"]),
+        TEXT.map(lambda t: t.replace("&", "&amp;").replace("<", "&lt;").replace("]]>", "")),
+    ),
+    lambda inner: st.builds(
+        lambda name, kids: f"<{name} x='1'>{''.join(kids)}</{name}>",
+        st.sampled_from(["a", "os:c"]),
+        st.lists(inner, max_size=3),
+    ),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
 @given(TREE)
