@@ -77,7 +77,7 @@ class Script:
             self._say(root, self.message.event_at, self.message.event_codes.writes[("", event)])
 
     def _stands(self, root: Branch, place: str) -> bool:
-        """Whether a constant may be said: it makes no segment that the structure leaves open (an MSA that answers nothing)."""
+        """Whether a constant may be said: it makes no segment that the structure leaves open (an empty MSA)."""
         grammar = self.message.grammar
         if grammar is None:
             return True
