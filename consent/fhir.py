@@ -123,6 +123,10 @@ class Node:
     """Places that could not be understood, in every profile."""
     unknown: tuple[str, ...] = ()
     """Codes outside the known ones: read by `pcf` and `leap-2020`, not by `hub`."""
+    vague: frozenset[str] = frozenset()
+    """Kinds of constraint that were not understood in full, so that not matching them proves nothing; ``*`` = all."""
+    odd: frozenset[str] = frozenset()
+    """Kinds that hold an unknown code."""
     children: tuple[Node, ...] = ()
 
 
@@ -308,16 +312,19 @@ class _Reader:
         bad = [f"{path}.{key}" for key in value if key not in _PROVISION_KEYS]
         odd: list[str] = []
         own = self._own(value, path, bad, odd)
+        stated = frozenset(own)
         effective = own if above is None else {**above, **own}
-        # What an ancestor could not say clearly is unclear below it too.
         kind = _kind(value.get("type"), f"{path}.type", bad)
+        # What an ancestor could not say clearly is unclear below it too, in what the branch does not replace.
         effective["unreadable"] = (*effective.get("unreadable", ()), *bad)
         effective["unknown"] = (*effective.get("unknown", ()), *odd)
+        effective["vague"] = (effective.get("vague", _NONE) - stated) | _kinds_at(path, bad)
+        effective["odd"] = (effective.get("odd", _NONE) - stated) | _kinds_at(path, odd)
         children = tuple(
             self.node(child, f"{path}.provision[{index}]", effective)
             for index, child in enumerate(as_list(value.get("provision")))
         )
-        return Node(path=path, type=kind, stated=frozenset(own) - _MARKS, children=children, **effective)
+        return Node(path=path, type=kind, stated=stated, children=children, **effective)
 
     def _own(self, value: dict[str, Any], path: str, bad: list[str], odd: list[str]) -> dict[str, Any]:
         """The constraints that this provision states itself, by the names that :class:`Node` has for them."""
@@ -455,4 +462,19 @@ _CODED: Final[dict[str, tuple[str, Callable[[Code], bool] | None]]] = {
     "resourceType": ("classes", _known_class),
     "code": ("codes", None),
 }
-_MARKS: Final = frozenset({"unreadable", "unknown"})
+_NAMES: Final = {key: name for key, (name, _) in _CODED.items()} | {
+    "actor": "actors",
+    "data": "data",
+    "period": "period",
+    "dataPeriod": "data_period",
+    "modifierExtension": "*",
+}
+_NONE: Final[frozenset[str]] = frozenset()
+
+
+def _kinds_at(path: str, places: list[str]) -> frozenset[str]:
+    """The kinds of constraint that stand at these places of one provision."""
+    if not places:
+        return _NONE
+    keys = (place[len(path) + 1 :] for place in places)
+    return frozenset(_NAMES[key] for key in keys if key in _NAMES)

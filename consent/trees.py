@@ -223,52 +223,67 @@ def _refine(own: Answer, found: list[Answer], ask: Ask) -> Answer:
 
 def context_matches(node: Node, ask: Ask) -> bool | None:
     """Whether actor, purpose, action and period in effect at `node` match: no, yes, or undecidable (None)."""
+    vague = _vague(node, ask)
+    if "*" in vague:
+        return None
     unsure = bool(node.unreadable) or (bool(node.unknown) and ask.strict_codes)
     if node.purposes is not None:
         if not ask.purpose:
             unsure = True
-        elif ask.purpose not in node.purposes and "PurposeOfUse" not in node.purposes:
+        elif ask.purpose not in node.purposes and "PurposeOfUse" not in node.purposes and "purposes" not in vague:
             return False
     if node.actions is not None:
         if not ask.action:
             unsure = True
-        elif ask.action not in node.actions:
+        elif ask.action not in node.actions and "actions" not in vague:
             return False
     if node.actors is not None:
         named = any_of(actor_matches(actor, ask) for actor in node.actors)
-        if named is False:
+        if named is False and "actors" not in vague:
             return False
         unsure = unsure or named is None
     if node.period is not None:
         now = within(node.period, ask.at, ask.zone)
-        if now is False:
+        if now is False and "period" not in vague:
             return False
         unsure = unsure or now is None
     return None if unsure else True
 
 
+def _vague(node: Node, ask: Ask) -> frozenset[str]:
+    """Kinds of constraint that may mean more than was understood: failing to match them settles nothing."""
+    return node.vague | node.odd if ask.strict_codes and node.odd else node.vague
+
+
 def content_matches(node: Node, ask: Ask, item: Item) -> bool | None:
     """Whether labels, class, codes, dates and data in effect at `node` cover the item."""
+    vague = _vague(node, ask)
+    if "*" in vague:
+        return None
     unsure = False
     if node.classes is not None and not _class_matches(node.classes, ask, item):
-        return False
+        if "classes" not in vague:
+            return False
+        unsure = True
     if node.codes is not None and node.codes.isdisjoint(item.codes):
-        return False
+        if "codes" not in vague:
+            return False
+        unsure = True
     if node.labels is not None:
         labelled = _any_label(node.labels, item, node.type)
-        if labelled is False:
+        if labelled is False and "labels" not in vague:
             return False
-        unsure = labelled is None
+        unsure = unsure or not labelled
     if node.data_period is not None:
         dated = _dated(node.data_period, item.at, ask.zone)
-        if dated is False:
+        if dated is False and "data_period" not in vague:
             return False
-        unsure = unsure or dated is None
+        unsure = unsure or not dated
     if node.data is not None:
         meant = any_of(_data_matches(data.meaning, data.reference, item) for data in node.data)
-        if meant is False:
+        if meant is False and "data" not in vague:
             return False
-        unsure = unsure or meant is None
+        unsure = unsure or not meant
     return None if unsure else True
 
 

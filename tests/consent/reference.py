@@ -1,8 +1,11 @@
 """A plain model of the whole decision in one page: sets and dictionaries, slow and obvious, sharing no code with the
 engine. It reads the policy's raw YAML and a Consent's raw JSON, and answers one item with (view, basis).
 
-It knows what the generator of `worlds.py` can say, and nothing more.
+It knows what the generator of `worlds.py` can say, and nothing more. At most 200 lines of code (a test counts them).
 """
+
+# ruff: noqa: E501, SIM102
+# fmt: off
 
 from __future__ import annotations
 
@@ -65,11 +68,9 @@ def tree(resource, ask, item, purpose):
 
 def node(provision, inherited, kind, ask, item, purpose, top=False):
     own = {k: provision[k] for k in ("actor", "purpose", "securityLabel", "class") if k in provision}
-    effective = {**inherited, **own}
+    effective = {**inherited, **own, **{k: True for k in provision if k == "modifierExtension"}}
     answers = [a for p in provision.get("provision", []) if (a := node(p, effective, p.get("type", ""), ask, item, purpose))]
-    match = matches(effective, ask, item, purpose)
-    if "modifierExtension" in provision and match:
-        match = "unsure"
+    match = "unsure" if "modifierExtension" in effective else matches(effective, ask, item, purpose)
     if match == "unsure" or (match and (not kind or (kind == "permit" and not own and not top))):
         mine = ("unsure", kind != "permit", set())
     elif match:
@@ -101,9 +102,8 @@ def matches(effective, ask, item, purpose):
         if kind == "actor":
             found = any(a["reference"]["reference"] in ask.recipient.references for a in stated)
         elif kind == "purpose":
-            found = ("unsure" if not purpose else any(p["code"] == purpose for p in stated))
-            if any(p["code"] == "XYZZY" for p in stated):
-                found = "unsure" if found else found
+            odd = not purpose or any(p["code"] == "XYZZY" for p in stated)
+            found = "unsure" if odd else any(p["code"] == purpose for p in stated)
         elif kind == "securityLabel":
             found = any(s["code"] in item.labels for s in stated)
         else:
@@ -179,9 +179,9 @@ def one(cls, ask, facts, at, item):
     years, (yes, stated, no, unsure) = age(facts.birth_date, at, facts.zone), consents(ask, facts, at, item)
     inherent = all(cls in INHERENT[s] for s in item.labels & SENSITIVE)
     good = [o for o in facts.orders if o.number and o.body and o.issued and o.items and not o.revoked and holds(o.span, at)
-            and o.issued <= at.date() and o.verified_by and o.verified_by != o.entered_by]  # fmt: skip
+            and o.issued <= at.date() and o.verified_by and o.verified_by != o.entered_by]
     lines = [i for o in good for i in o.items if i.data_class == cls and i.recipient == me
-             and (not i.codes or set(i.codes) & set(item.codes)) and i.officer in ("", ask.recipient.officer)]  # fmt: skip
+             and (not i.codes or set(i.codes) & set(item.codes)) and i.officer in ("", ask.recipient.officer)]
     referral = next((r for r in facts.referrals if r.id == ask.referral), None)
     party = referral is not None and me in (referral.requester, referral.performer)
     backed = referral and any(o.number == referral.order_number for o in good if {o.body, *(i.recipient for i in o.items)} & {referral.requester, referral.performer})
@@ -193,7 +193,7 @@ def one(cls, ask, facts, at, item):
     reported = due and ask.event == "report" and (years is None or years < 16 or (years < 18 and any(r.grave for r in due)))
     rescue = [e for e in facts.emergencies if e.agency == me and e.reason and e.span.start and holds(e.span, at)
               and at < e.span.start + timedelta(hours=4 if e.kind == "break-glass" else 24)
-              and (e.kind == "vital" or (e.second_factor and reader and e.officer == reader and cls not in ("photographs", "reporter-identity")))]  # fmt: skip
+              and (e.kind == "vital" or (e.second_factor and reader and e.officer == reader and cls not in ("photographs", "reporter-identity")))]
 
     def met(way, officer, codes):
         checks = {
@@ -203,7 +203,7 @@ def one(cls, ask, facts, at, item):
             "case-owner-or-shelter": any(t.agency == me and t.role in ("owner", "case-owner", "shelter") and t.officer == reader != "" and holds(t.span, at) for t in facts.team),
             "shelter-clinician": ask.recipient.unit == "shelter" and any(t.agency == me and t.role == "clinician" and t.officer == reader != "" and holds(t.span, at) for t in facts.team),
             "employed-there": False,
-        }  # fmt: skip
+        }
         return all(checks[n] for n in way.get("needs", []))
 
     def ways(basis, proofs, extra=()):
@@ -228,7 +228,7 @@ def one(cls, ask, facts, at, item):
         also = [{"view": "summary", "basis": ["V"]}] if cls == "demographics" and sector in ("health", "police", "social") else []
         steps.append(("V", ways("V", [(e.officer, ()) for e in rescue], also) if inherent else []))
     refusing = [r for r in facts.refusals if holds(r.span, at) and r.recipient in ("", me) and r.data_class in (None, cls) and r.service in ("", referral.service if referral else "")
-                and ("child" in needs(years) if r.by == facts.person else r.by in people(facts, at)[3] and "representative" in needs(years))]  # fmt: skip
+                and ("child" in needs(years) if r.by == facts.person else r.by in people(facts, at)[3] and "representative" in needs(years))]
     steps.append((None, bool(refusing) or stated))
     if legal:
         planned = any(p.approved_by and p.span.start and holds(p.span, at) and me in p.agencies and (not p.data_classes or cls in p.data_classes) for p in facts.plans)

@@ -1,13 +1,16 @@
 """Generates worlds to decide about: a child, her people, what is recorded, and a disclosure. Small alphabets, so that
 things meet often. Works with `random.Random` and with Hypothesis's randoms alike."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from consent.fhir import read_consent
 from consent.model import AgreedBy, ConsentFact, Disclosure, Facts, Item, Relationship, Span, Suspicion, Tie
 from consent.vocabulary import DataClass, Event, Purpose, Sector
 from tests.consent.world import (
@@ -49,7 +52,7 @@ def chance(rng: Random, odds: int) -> bool:
 
 def span(rng: Random) -> Span:
     """A period that usually holds at AT, and sometimes just does or just does not."""
-    edge = rng.randrange(8)
+    edge = rng.randrange(14)
     if edge == 0:
         return Span(end=AT)
     if edge == 1:
@@ -94,6 +97,7 @@ def a_consent(rng: Random, sector: Sector, name: str) -> ConsentFact:
     return ConsentFact(
         ref=ref("consent", name),
         resource=resource,
+        tree=read_consent(resource),
         given_by=by,
         as_=AgreedBy.CHILD if by == CHILD else AgreedBy.REPRESENTATIVE,
         evidence="" if chance(rng, 15) else "sha256:x",
@@ -107,14 +111,16 @@ def a_consent(rng: Random, sector: Sector, name: str) -> ConsentFact:
 def permits_to(rng: Random, sector: Sector) -> list[ConsentFact]:
     """Mother and child who permit a class to this recipient, so that consent is often complete."""
     root = provision(to=sector, classes=[rng.choice(COMMON)], **({"label": ["PSY", "HIV"]} if chance(rng, 4) else {}))
-    base = ConsentFact(ref("consent", "m"), consent_of(root), MOTHER, evidence="x", given_at=AT - timedelta(days=9))
+    resource = consent_of(root)
+    base = ConsentFact(ref("consent", "m"), resource, MOTHER, evidence="x", given_at=AT - timedelta(days=9))
+    base = replace(base, tree=read_consent(resource))
     childs = replace(base, ref=ref("consent", "c"), given_by=CHILD, as_=AgreedBy.CHILD)
     return [base, childs]
 
 
 def an_item(rng: Random, place: str) -> Item:
     data_class = rng.choice(COMMON) if chance(rng, 2) else rng.choice(tuple(DataClass))
-    labels = [label for label in ("HIV", "PSY", "SDV", "shelter-location") if chance(rng, 12)]
+    labels = [label for label in ("HIV", "PSY", "SDV", "shelter-location") if chance(rng, 16)]
     made = item(None if chance(rng, 30) else data_class, *labels, place=place, codes=(rng.choice(CODES),))
     return replace(made, author=rng.choice(SECTORS).value if chance(rng, 3) else "")
 
@@ -124,7 +130,7 @@ def some_ties(rng: Random) -> tuple[Relationship, ...]:
         Relationship(ref("tie", "m"), MOTHER, Tie.GUARDIAN, CHILD, may_consent=not chance(rng, 12)),
         *([Relationship(ref("tie", "f"), FATHER, Tie.GUARDIAN, CHILD)] if chance(rng, 2) else []),
     ]
-    for number in range(rng.randrange(3)):
+    for number in range(rng.randrange(3) if chance(rng, 2) else 0):
         who, kind = rng.choice((MOTHER, FATHER, "uncle")), rng.choice((Tie.HOUSEHOLD, Tie.KIN, Tie.STAFF))
         to = rng.choice(SECTORS).value if kind is Tie.STAFF else rng.choice((FATHER, CHILD, "uncle"))
         if who != to:
@@ -161,14 +167,14 @@ def facts(rng: Random, sector: Sector) -> Facts:
         consents += permits_to(rng, sector)
     some: dict[str, Any] = {
         "suspicions": (Suspicion(ref("s"), rng.choice((FATHER, FATHER, MOTHER, "uncle")), "a",
-                       cleared_by=rng.choice(((), (), ("a",), ("a", "b"))), span=span(rng)),) if chance(rng, 3) else (),
+                       cleared_by=rng.choice(((), (), ("a",), ("a", "b"))), span=span(rng)),) if chance(rng, 4) else (),
         "no_contacts": (no_contact(rng.choice((MOTHER, FATHER)), span=span(rng)),) if chance(rng, 10) else (),
-        "orders": (an_order(rng, me),) if chance(rng, 3) else (),
+        "orders": (an_order(rng, me),) if chance(rng, 2) else (),
         "refusals": (refusal(rng.choice((CHILD, MOTHER, FATHER)), recipient=rng.choice(("", me, "court")), span=span(rng),
                      data_class=rng.choice((None, *COMMON)), service=rng.choice(("", "", "legal-aid"))),) if chance(rng, 6) else (),
         "team": (member(me, rng.choice(("examiner", "shelter", "clinician", "transport", "owner")),
                  officer=rng.choice(OFFICERS), span=span(rng)),) if chance(rng, 3) else (),
-        "treating": (treating(me, span=span(rng)),) if chance(rng, 3) else (),
+        "treating": (treating(me, span=span(rng)),) if chance(rng, 2) else (),
         "plans": (plan(me, span=span(rng), approved_by=rng.choice(("a", "a", "")),
                   data_classes=frozenset(COMMON[:2]) if chance(rng, 4) else frozenset()),) if chance(rng, 3) else (),
         "emergencies": (emergency(me, kind=rng.choice(("vital", "break-glass")), second_factor=chance(rng, 2),
@@ -180,7 +186,7 @@ def facts(rng: Random, sector: Sector) -> Facts:
     return Facts(
         person=CHILD,
         birth_date=None if chance(rng, 10) else date(2026 - years, 6, rng.choice((14, 15, 16))),
-        match_certain=not chance(rng, 15),
+        match_certain=not chance(rng, 25),
         relationships=some_ties(rng),
         consents=tuple(consents),
         case_closed=AT + timedelta(seconds=rng.choice((0, 1))) if chance(rng, 25) else None,
@@ -191,7 +197,7 @@ def facts(rng: Random, sector: Sector) -> Facts:
 def world(rng: Random, items: int = 2) -> tuple[Disclosure, Facts]:
     """One disclosure and the facts that it is decided by."""
     sector = rng.choice((Sector.SOCIAL, Sector.SOCIAL, *SECTORS))
-    purposes = frozenset(subset(rng, (Purpose.CAREMGT, Purpose.CAREMGT, Purpose.CAREMGT, Purpose.TREAT, Purpose.HPAYMT)))
+    purposes = frozenset(subset(rng, (*[Purpose.CAREMGT] * 5, Purpose.TREAT, Purpose.HPAYMT)))
     disclosure = ask(
         agency(sector, officer=rng.choice(OFFICERS)),
         *(an_item(rng, f"item-{number}") for number in range(items)),
@@ -200,6 +206,3 @@ def world(rng: Random, items: int = 2) -> tuple[Disclosure, Facts]:
         referral=rng.choice(("", "referral-1", "referral-1")),
     )
     return disclosure, facts(rng, sector)
-
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
