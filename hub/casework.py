@@ -138,6 +138,8 @@ def record(parts: Parts, actor: str, case: str, kind: str, body: Mapping[str, An
         raise Forbidden("This fact is not recorded that way.")
     _refuse_kept(kind, body)
     given = dict(body) | dict.fromkeys(ACTS.get(kind, ()), actor)
+    if kind in DATED and not given.get("start"):
+        given["start"] = parts.clock.now().isoformat()
     facts.require_known(read_body(kind, given), {each.id for each in parts.registry.list()})
     with _changing(parts) as change:
         if fact and kind == "consent" and facts.newest(change.unit, parts.vault, case, fact).body.get("withdrawn_at"):
@@ -147,6 +149,7 @@ def record(parts: Parts, actor: str, case: str, kind: str, body: Mapping[str, An
 
 DATED = frozenset({"plan", "emergency", "authority"})
 """Facts that hold from when they are recorded, unless they say otherwise."""
+
 ACTS = {"suspect": ("set_by",), "order": ("entered_by",), "authority": ("requested_by",)}
 """Fields that say who did it, set to the actor."""
 
