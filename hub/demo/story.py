@@ -330,4 +330,5 @@ def _why(world: World, name: str) -> str:
     if not decided:
         return ""
     codes = [reason["code"] if isinstance(reason, dict) else str(reason) for reason in decided[-1]["reasons"]]
-    return f"{decided[-1]['outcome']}: {', '.join(dict.fromkeys(codes))}"
+    outcome = "PERMIT" if decided[-1]["outcome"] == "recorded" else decided[-1]["outcome"]
+    return f"{outcome}: {', '.join(dict.fromkeys(codes))}"

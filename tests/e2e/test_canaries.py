@@ -27,9 +27,9 @@ ALL = TEAM | {"school"}
 
 PLANTED: dict[str, tuple[str, str, frozenset[str]]] = {
     # canary: (what it stands for in the demo's messages, where that stands, who else may receive it)
-    "Chim-Họa-Mi-01": ("Mẫu^Thị Thử An", "{0}^Thị Chim-Sáo-02 Chim-Yến-03", ALL),
-    "Chim-Sáo-02": ("", "", ALL),
-    "Chim-Yến-03": ("", "", ALL),
+    "Chim-Họa-Mi": ("Mẫu^Thị Thử An", "{0}^Thị Chim-Sáo-Đá Chim-Yến-Sào", ALL),
+    "Chim-Sáo-Đá": ("", "", ALL),
+    "Chim-Yến-Sào": ("", "", ALL),
     "12 Ngõ-Vành-Khuyên-04": ("12 Đường Thử", "{0}", TEAM),
     "Ấp-Chào-Mào-05": ("Ấp Mẫu", "{0}", TEAM),
     "Phường-Bồ-Câu-06": ("Phường Mẫu", "{0}", TEAM),
@@ -82,6 +82,18 @@ PLANTED: dict[str, tuple[str, str, frozenset[str]]] = {
 }  # fmt: skip
 
 
+NAME = {
+    "Mẫu Thị Thử An": "Chim-Họa-Mi Thị Chim-Sáo-Đá Chim-Yến-Sào",
+    '"family": "Mẫu"': '"family": "Chim-Họa-Mi"',
+    '"Thị Thử"': '"Thị Chim-Sáo-Đá"',
+    '"An"': '"Chim-Yến-Sào"',
+    "SurName>Mẫu<": "SurName>Chim-Họa-Mi<",
+    ">Thị Thử<": ">Thị Chim-Sáo-Đá<",
+    ">An<": ">Chim-Yến-Sào<",
+}
+"""The child's name as XML and JSON write it."""
+
+
 class PlantedChild(Child):
     """The demo's child, with canaries for numbers."""
 
@@ -119,7 +131,9 @@ def plant(text: str) -> str:
     for canary, (old, new, _) in PLANTED.items():
         if new:
             text = text.replace(old, new.format(canary))
-    return text.replace("Mẫu Thị Thử An", "Chim-Họa-Mi-01 Thị Chim-Sáo-02 Chim-Yến-03")
+    for old, new in NAME.items():
+        text = text.replace(old, new)
+    return text
 
 
 @dataclass
