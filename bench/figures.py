@@ -40,6 +40,8 @@ class Figure:
     """Pieces of work in all rounds."""
     missing: str = ""
     """Why it could not be measured; "" when it was."""
+    served: bool = False
+    """Whether it was asked over a socket."""
 
 
 def ratio(ours: list[float], theirs: list[float]) -> Spread | None:

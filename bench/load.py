@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import quantiles
 from typing import Any, Final
 
-from bench.messages import Mould
+from bench.messages import CHILDREN, Mould
 
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})")
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
@@ -35,6 +35,7 @@ class Task:
     port: int
     kind: str
     run: str
+    children: int = CHILDREN
     first: int = 0
     """Number of the first message."""
     connections: int = 1
@@ -79,7 +80,7 @@ class Line:
 
 def run(task: Task) -> Tally:
     """Do it. Raises OSError when the other side is not there or leaves, TimeoutError when it stays silent."""
-    mould, ended, request = Mould(task.kind, task.run), ENDED[task.protocol], _wrapper(task)
+    mould, ended, request = Mould(task.kind, task.run, task.children), ENDED[task.protocol], _wrapper(task)
     tally, delays, failed = Tally(), [], Counter[str]()
     sent = 0
     with ExitStack() as open_lines, selectors.DefaultSelector() as selector:

@@ -24,13 +24,18 @@ _PATIENT: Final = "urn:uuid:00000000-0000-4000-8000-00000000000a"
 class Mould:
     """Makes message after message of one kind, each with its own number and cheaply: two or three replacements."""
 
-    def __init__(self, kind: str, run: str) -> None:
+    def __init__(self, kind: str, run: str, children: int = CHILDREN) -> None:
         """`kind` is ``oru``, ``bundle`` or ``observation``; `run` makes the numbers of this process its own."""
-        self._text = MAKERS[kind]().replace(_RUN, run.encode())
+        self._text, self._children = MAKERS[kind]().replace(_RUN, run.encode()), children
 
     def cast(self, number: int) -> bytes:
         """Message `number`."""
-        return self._text.replace(_NUMBER, b"%d" % number).replace(_CHILD, b"%05d" % (number % CHILDREN))
+        return self._text.replace(_NUMBER, b"%d" % number).replace(_CHILD, b"%05d" % (number % self._children))
+
+
+def personal_number(child: int) -> str:
+    """Of a child in an ORU^R01."""
+    return f"9991{child:05d}000"
 
 
 def oru() -> bytes:

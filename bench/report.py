@@ -91,7 +91,7 @@ def _served(figures: list[Figure]) -> str:
     lines.append("| What | A second | Processor ms for each | Median delay, ms | Pieces |")
     lines.append("|---|---|---|---|---|")
     for each in figures:
-        if not each.missing and (each.delays or not each.costs):
+        if each.served and not each.missing:
             costs, delays = _milliseconds(each.costs), _milliseconds(each.delays)
             lines.append(f"| {each.what} | {_plain(Spread.of(each.rates))} | {costs} | {delays} | {each.count} |")
     return "\n".join(lines) + "\n" if len(lines) > 4 else ""
@@ -100,7 +100,7 @@ def _served(figures: list[Figure]) -> str:
 def _library(figures: list[Figure]) -> str:
     lines = ["## Libraries", "", "| What | Processor µs for each | Pieces |", "|---|---|---|"]
     for each in figures:
-        if not each.missing and each.costs and not each.delays:
+        if not each.served and not each.missing:
             micros = _plain(Spread.of([1e6 * cost for cost in each.costs]))
             lines.append(f"| {each.what} | {micros} | {each.count} |")
     return "\n".join(lines) + "\n" if len(lines) > 4 else ""

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
+
 from bench import environments
 from bench.figures import Comparison, Figure, Memory, Unmeasurable
 from bench.load import Tally, Task
@@ -22,6 +24,8 @@ from bench.serving import Database, Hub, postgresql
 ROOT: Final = Path(__file__).parent.parent
 JSON: Final = {"content-type": "application/fhir+json"}
 _DRAIN_SECONDS: Final = 60.0
+_TREATED: Final = 10
+"""Children whom another agency treats, in the hub that delivers."""
 
 FOUNDRY_CONFIG: Final = """
 from messagefoundry import MLLP, File, Send, handler, inbound, outbound, router
@@ -62,6 +66,8 @@ class Subject:
     """Processor seconds spent on its behalf outside its process (a database server)."""
     settle: Callable[[], None] = lambda: None
     """Waits until what it does afterwards is done."""
+    prepare: Callable[[], None] | None = None
+    """Makes it warm in another way than by asking `warm` times."""
     after: Figure | None = None
     """What is done when `settle` is over: the same pieces, delivered too."""
     sent: int = 0
@@ -91,12 +97,15 @@ def families() -> list[Family]:
             _subject(f"hub/{key}/mllp-8", f"hub on {name}: {oru}, 8 connections", 0),
         ]
         found.append(Family(f"hub serve on {name}", subjects, start_hub(key)))
+    delivering = [_subject("hub/delivering/mllp-8", f"hub on SQLite, delivering meanwhile: {oru}, 8 connections", 0)]
+    delivering[0].after = _after("hub/delivering/drained", "hub on SQLite: the same until a webhook has the last one")
+    found.append(Family("hub serve, delivering", delivering, start_delivering))
     foundry = [
         _subject("foundry/mllp-1", f"MessageFoundry 0.2.1, MLLP to file: {oru}, 1 connection", 60),
         _subject("foundry/mllp-8", f"MessageFoundry 0.2.1, MLLP to file: {oru}, 8 connections", 0),
         _subject("foundry/kept-8", f"MessageFoundry 0.2.1, stored and sent nowhere: {oru}, 8 connections", 60),
     ]
-    foundry[1].after = Figure("foundry/drained-8", "MessageFoundry 0.2.1: the same until the last file is written")
+    foundry[1].after = _after("foundry/drained-8", "MessageFoundry 0.2.1: the same until the last file is written")
     return [*found, Family("MessageFoundry 0.2.1", foundry, start_foundry)]
 
 
@@ -108,13 +117,19 @@ COMPARISONS: Final = (
     Comparison("ORU by MLLP, 1 connection (SQLite)", "hub/sqlite/mllp-1", "foundry/mllp-1"),
     Comparison("ORU by MLLP, 8 connections (SQLite)", "hub/sqlite/mllp-8", "foundry/mllp-8", "5x"),
     Comparison("The same, the peer delivering nothing", "hub/sqlite/mllp-8", "foundry/kept-8"),
+    Comparison("The same, both delivering meanwhile", "hub/delivering/mllp-8", "foundry/mllp-8", "5x"),
+    Comparison("Accepted and delivered", "hub/delivering/drained", "foundry/drained-8", "5x"),
     Comparison("The same, python-hl7 merely parsing", "hub/sqlite/mllp-8", "hl7/parse", "1x"),
     Comparison("ORU by MLLP, 8 connections (PostgreSQL)", "hub/postgresql/mllp-8", "foundry/mllp-8", "5x"),
 )
 
 
 def _subject(key: str, what: str, warm: int = CHILDREN) -> Subject:
-    return Subject(Figure(key, what), warm)
+    return Subject(Figure(key, what, served=True), warm)
+
+
+def _after(key: str, what: str) -> Figure:
+    return Figure(key, what, served=True)
 
 
 # --- the servers ---------------------------------------------------------------------------------------------------
@@ -159,6 +174,43 @@ def start_hub(key: str) -> Callable[[ExitStack, Path, list[Subject]], Process]:
     return start
 
 
+def start_delivering(stack: ExitStack, folder: Path, subjects: list[Subject]) -> Process:
+    """A hub that must decide, release, write and send each message to an agency that treats the child."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench.peers.sink", str(port)]
+    _started(stack, Process("sink", command, folder, {"PYTHONPATH": str(ROOT)}), port)
+    hub = Hub("hub-delivering", folder, "", f"http://127.0.0.1:{port}/inbound")
+    stack.callback(hub.stop)
+    hub.wait()
+    (subject,) = subjects
+    subject.task = Task("mllp", hub.mllp_port, "oru", "d8", connections=8, children=_TREATED)
+
+    def prepare() -> None:
+        _ask(subject, 60.0, _TREATED)
+        hub.treat(_TREATED)
+        already = _quiet(port) - subject.sent
+        subject.settle = lambda: _wait_for(lambda: already + subject.sent - _came(port), "deliveries")
+        _ask(subject, 60.0, 2 * _TREATED)
+        subject.settle()
+
+    subject.prepare = prepare
+    return hub.process
+
+
+def _came(port: int) -> int:
+    return int(httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).json()["messages"])
+
+
+def _quiet(port: int) -> int:
+    """How many deliveries came, once none has come for two seconds."""
+    last, since = _came(port), time.monotonic()
+    while time.monotonic() - since < 2:
+        time.sleep(0.1)
+        if (now := _came(port)) != last:
+            last, since = now, time.monotonic()
+    return last
+
+
 def start_foundry(stack: ExitStack, folder: Path, subjects: list[Subject]) -> Process:
     """MessageFoundry by its documented command line, from a configuration as its `init` scaffolds it."""
     python, port, kept, api = environments.python_of("messagefoundry"), free_port(), free_port(), free_port()
@@ -174,7 +226,7 @@ def start_foundry(stack: ExitStack, folder: Path, subjects: list[Subject]) -> Pr
     for subject, name, connections in zip(subjects, ("m1", "m8", "k8"), (1, 8, 8), strict=True):
         subject.task = Task("mllp", kept if name == "k8" else port, "oru", name, connections=connections)
     for subject in subjects[:2]:
-        subject.settle = lambda: _wait_for_files(out, subjects[0].sent + subjects[1].sent)
+        subject.settle = lambda: _wait_for(lambda: subjects[0].sent + subjects[1].sent - _files(out), "files")
     return process
 
 
@@ -184,11 +236,16 @@ def _started(stack: ExitStack, process: Process, port: int) -> Process:
     return process
 
 
-def _wait_for_files(folder: Path, count: int) -> None:
+def _files(folder: Path) -> int:
+    return sum(1 for _ in folder.iterdir()) if folder.exists() else 0
+
+
+def _wait_for(missing: Callable[[], int], what: str) -> None:
+    """Until none is `missing`. Raises :class:`Unmeasurable`."""
     end = time.monotonic() + _DRAIN_SECONDS
-    while (found := sum(1 for _ in folder.iterdir()) if folder.exists() else 0) < count:
+    while (left := missing()) > 0:
         if time.monotonic() > end:
-            raise Unmeasurable(f"{count - found} of {count} files were not written within {_DRAIN_SECONDS:.0f} s")
+            raise Unmeasurable(f"{left} {what} had not come {_DRAIN_SECONDS:.0f} s after the last message")
         time.sleep(0.02)
 
 
@@ -230,11 +287,16 @@ def _start(stack: ExitStack, family: Family, folder: Path) -> None:
             _warm(subject)
         except Unmeasurable as error:
             _miss(subject, str(error))
+        except Exception as error:
+            print(f"bench: {subject.figure.key}: {error!r}", file=sys.stderr)
+            _miss(subject, f"{type(error).__name__} when it was made warm")
 
 
 def _warm(subject: Subject) -> None:
     """Let caches, pools and the children become known. Raises :class:`Unmeasurable`."""
-    if subject.warm:
+    if subject.prepare is not None:
+        subject.prepare()
+    elif subject.warm:
         _ask(subject, 60.0, subject.warm)
         subject.settle()
 
@@ -263,6 +325,7 @@ def _round(subject: Subject, seconds: float) -> None:
     figure.count += tally.count
     if subject.after is not None:
         subject.after.rates.append(tally.count / drained)
+        subject.after.costs.append(spent / tally.count)
         subject.after.count += tally.count
 
 

@@ -16,31 +16,39 @@ from typing import Any, Final
 import httpx
 
 from bench.figures import Unmeasurable
-from bench.messages import FACILITY
+from bench.messages import FACILITY, personal_number
 from bench.processes import Process, free_port
 from hub.demo.standins import Client
 
-HOSPITAL, FHIR_SENDER = "bench-hospital", "bench-fhir"
+HOSPITAL, FHIR_SENDER, RECIPIENT, WORKER = "bench-hospital", "bench-fhir", "bench-clinic", "bench-worker"
 _START_SECONDS: Final = 90
 
 
 class Hub:
     """One serving process and who speaks to it."""
 
-    def __init__(self, name: str, folder: Path, database: str) -> None:
-        """Make keys, register the agencies, start. `database` is a URL, "" for SQLite in `folder`."""
+    def __init__(self, name: str, folder: Path, database: str, recipient: str = "") -> None:
+        """Make keys, register the agencies, start. `database` is a URL, "" for SQLite in `folder`.
+
+        `recipient` is the address of a webhook: with it a third agency exists that can be told something.
+        """
         self.http_port, self.mllp_port = free_port(), free_port()
         self.base = f"http://127.0.0.1:{self.http_port}"
-        self.client = Client(self.base, FHIR_SENDER)
+        self.client, self.worker = Client(self.base, FHIR_SENDER), Client(self.base, WORKER)
         more = {
             "HUB_DATA_DIR": str(folder),
             "HUB_DATABASE_URL": database,
             "HUB_HTTP_PORT": str(self.http_port),
             "HUB_MLLP_PORT": str(self.mllp_port),
         }
-        registry = folder / "agencies.json"
-        registry.write_text(json.dumps(agencies(self.client.jwks)))
-        for words in (["keys", "init"], ["agency", "import", str(registry)]):
+        registry, keys = folder / "agencies.json", folder / "worker.json"
+        registry.write_text(json.dumps(agencies(self.client.jwks, recipient)))
+        keys.write_text(json.dumps(self.worker.jwks))
+        for words in (
+            ["keys", "init"],
+            ["agency", "import", str(registry)],
+            ["admin", "add", WORKER, "--role", "case-worker", "--key", str(keys)],
+        ):
             _command(words, folder, more)
         self.process = Process(name, [sys.executable, "-m", "hub", "serve"], folder, more)
 
@@ -52,9 +60,19 @@ class Hub:
         """What a request of the FHIR sender carries; the token lives for 300 s and is renewed here."""
         return {"authorization": f"Bearer {self.client.token()}", "content-type": "application/fhir+json"}
 
+    def treat(self, children: int) -> None:
+        """Record that the recipient treats the first `children` children, who must be known. Raises RuntimeError."""
+        for child in range(children):
+            asked = {"identifiers": [{"type": "NI", "value": personal_number(child)}]}
+            (found,) = self.worker.tell("POST", "/cases/search", asked)["found"]
+            for kind in ("treating", "team"):
+                body = {"kind": kind, "body": {"agency": RECIPIENT}}
+                self.worker.tell("POST", f"/cases/{found['case']}/facts", body)
+
     def stop(self) -> None:
         """End it."""
         self.client.close()
+        self.worker.close()
         self.process.stop()
 
     def _healthy(self) -> bool:
@@ -64,8 +82,8 @@ class Hub:
             return False
 
 
-def agencies(jwks: dict[str, Any]) -> list[dict[str, Any]]:
-    """The registry of the bench."""
+def agencies(jwks: dict[str, Any], webhook: str = "") -> list[dict[str, Any]]:
+    """The registry of the bench; with the address of a `webhook`, an agency that is told things."""
     shared: dict[str, Any] = {"sector": "health", "unit": "exam-unit"}
     hospital = {
         "id": HOSPITAL,
@@ -81,7 +99,13 @@ def agencies(jwks: dict[str, Any]) -> list[dict[str, Any]]:
         "packs": {"in": ["health/fhir"]},
         "jwks": jwks,
     }
-    return [shared | hospital, shared | sender]
+    clinic = {
+        "id": RECIPIENT,
+        "titles": {"vi": "Phòng khám Nhận (dữ liệu thử)", "en": "Bench Recipient (test data)"},
+        "packs": {"out": "health/fhir"},
+        "transports": {"out": {"type": "webhook", "url": webhook, "private": True}},
+    }
+    return [shared | hospital, shared | sender, *([shared | clinic] if webhook else [])]
 
 
 def _command(words: list[str], folder: Path, more: dict[str, str]) -> None:

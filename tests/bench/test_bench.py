@@ -116,7 +116,7 @@ def test_ratio_is_taken_round_by_round() -> None:
 
 def test_page_says_why_something_is_missing(tmp_path: Path) -> None:
     """What could not be measured stands in the table with its reason, and no ratio is made up for it."""
-    ours = Figure("ours", "Ours", rates=[4.0], costs=[0.25], delays=[0.1], count=4)
+    ours = Figure("ours", "Ours", rates=[4.0], costs=[0.25], delays=[0.1], count=4, served=True)
     theirs = Figure("theirs", "Theirs", missing="it could not be installed")
     circumstances = report.Run(datetime(2026, 11, 22, tzinfo=UTC), 1.0, 5, 1.0, 100, 0.0, 0.0)
     page = tmp_path / "page.md"
