@@ -1,7 +1,7 @@
 """Places where tests stop a process to kill it: in production nothing happens there.
 
-``HUB_FAILPOINT=accepted,sent@3`` stops the first thread that gets to `accepted` and the third that gets to `sent`,
-after adding a line with the place's name to the file ``HUB_FAILPOINT_FILE``. A stopped thread stays so; others go on.
+Where ``HUB_FAILPOINTS`` names a folder, a file in it with a place's name stops the first thread that gets there:
+the file is renamed to ``PLACE.hit`` and the thread waits there for good. Other threads go on.
 
     accepted              a message is committed, its acknowledgement has not left
     claimed               a delivery is in hand, nothing is recorded or sent
@@ -13,27 +13,21 @@ after adding a line with the place's name to the file ``HUB_FAILPOINT_FILE``. A 
 from __future__ import annotations
 
 import os
-from threading import Event, Lock
+from pathlib import Path
+from threading import Event
+from typing import Final
 
-PLACES = ("accepted", "claimed", "recorded", "sent", "withdrawal-recorded")
+PLACES: Final = ("accepted", "claimed", "recorded", "sent", "withdrawal-recorded")
 
-_lock = Lock()
-_left = {
-    name: int(nth or 1)
-    for name, _, nth in (part.partition("@") for part in os.environ.get("HUB_FAILPOINT", "").split(",") if part)
-}
+_FOLDER: Final = os.environ.get("HUB_FAILPOINTS", "")
 
 
 def reached(place: str) -> None:
     """Say that the work got to `place`; returns at once unless a test wants it stopped there."""
-    if not _left or place not in _left:
+    if not _FOLDER:
         return
-    with _lock:
-        _left[place] -= 1
-        if _left[place] != 0:
-            return
-        with open(os.environ["HUB_FAILPOINT_FILE"], "a") as marks:
-            marks.write(place + "\n")
-            marks.flush()
-            os.fsync(marks.fileno())
+    try:
+        os.rename(Path(_FOLDER, place), Path(_FOLDER, f"{place}.hit"))
+    except FileNotFoundError:
+        return
     Event().wait()

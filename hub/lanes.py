@@ -65,8 +65,9 @@ def read_lanes(text: str | None = None) -> Lanes:
 def after_failure(lanes: Lanes, held: Delivery, failure: Exception | str, at: datetime, chance: float) -> Failure:
     """What becomes of a claimed delivery whose try failed; `chance` in [0, 1) spreads the next tries.
 
-    `failure` is the error that ended it, or a kind such as :data:`DIED`. A permanent one parks at once; a kind that is
-    not the message's fault waits on until the deadline; any other parks after the same one `same_failure_limit` times.
+    `failure` is the error that ended it, or :data:`DIED`, after which it is due again at once. A permanent one parks; a
+    kind that is not the message's fault waits on until the deadline; any other parks after the same one
+    `same_failure_limit` times.
     """
     kind = failure if isinstance(failure, str) else getattr(failure, "kind", "") or type(failure).__name__.lower()
     same = held.same_failures + 1 if held.last_failure == kind else 1
@@ -74,7 +75,8 @@ def after_failure(lanes: Lanes, held: Delivery, failure: Exception | str, at: da
     if isinstance(failure, Permanent) or (kind not in lanes.patient_with and same >= limit):
         return Failure(DeliveryState.PARKED, at, kind, same)
     again = DeliveryState.UNKNOWN if isinstance(failure, Ambiguous) else DeliveryState.PENDING
-    return Failure(again, at + lanes.backoff[held.lane].wait(held.tries + 1, chance), kind, same)
+    due_at = at if kind == DIED else at + lanes.backoff[held.lane].wait(held.tries + 1, chance)
+    return Failure(again, due_at, kind, same)
 
 
 def _lanes(data: Mapping[str, Any]) -> Lanes:
