@@ -62,10 +62,14 @@ class Separators:
 STANDARD: Final = Separators()
 
 
+_UNREAD: Final = "\x00"
+"""Stands for a value that nobody has asked for; no value holds it."""
+
+
 class Part:
     """A repetition of a field (level 0), a component (1) or a subcomponent (2)."""
 
-    __slots__ = ("_parts", "above", "level", "message", "name", "repeat", "text")
+    __slots__ = ("_below", "_parts", "_value", "above", "level", "message", "name", "repeat", "text")
 
     def __init__(self, name: str, text: str, level: int, above: Segment | Part, repeat: int = 0) -> None:
         self.name = name
@@ -76,6 +80,8 @@ class Part:
         """Which repetition of its field, from 0; level 0 only."""
         self.message: Message = above.message
         self._parts: list[str] | None = None
+        self._below: dict[int, Part] | None = None
+        self._value: str | None = _UNREAD
 
     @property
     def place(self) -> str:
@@ -120,10 +126,12 @@ class Part:
     @property
     def value(self) -> str | None:
         """Unescaped and NFC; None when it has parts, is empty or null."""
-        text = self.text
-        if not text or text == '""' or self.divided:
-            return None
-        return self.message.plain(text, self)
+        value = self._value
+        if value is _UNREAD:
+            text = self.text
+            value = None if not text or text == '""' or self.divided else self.message.plain(text, self)
+            self._value = value
+        return value
 
     @property
     def first(self) -> str | None:
@@ -138,16 +146,27 @@ class Part:
 
     def part(self, number: int) -> Part | None:
         """That component or subcomponent; the first one of an undivided value is the value itself."""
-        if not self.divided:
+        parts = self._parts
+        if parts is None:
+            parts = self.parts
+        if len(parts) == 1 and not self.divided:
             return self if number == 1 else None
-        parts = self.parts
-        return Part(str(number), parts[number - 1], self.level + 1, self) if 0 < number <= len(parts) else None
+        if number > len(parts) or number < 1:
+            return None
+        if self._below is None:
+            self._below = {}
+        found = self._below.get(number)
+        if found is None:
+            found = self._below[number] = Part(str(number), parts[number - 1], self.level + 1, self)
+        return found
 
     def children(self) -> Iterator[Part]:
         """Its components or subcomponents, empty ones too."""
         if self.level < 2 and self.divided:
-            for number, text in enumerate(self.parts, 1):
-                yield Part(str(number), text, self.level + 1, self)
+            for number in range(1, len(self.parts) + 1):
+                found = self.part(number)
+                assert found is not None
+                yield found
 
     def all(self, name: str) -> Iterator[Part]:
         """As :meth:`part`, by name."""
@@ -159,7 +178,7 @@ class Part:
 class Segment:
     """One line."""
 
-    __slots__ = ("_parts", "line", "message", "name", "number", "ordinal")
+    __slots__ = ("_cells", "_parts", "line", "message", "name", "number", "ordinal")
 
     def __init__(self, name: str, line: str, message: Message, number: int, ordinal: int) -> None:
         self.name = name
@@ -170,6 +189,7 @@ class Segment:
         self.ordinal = ordinal
         """Which segment of its name, from 1."""
         self._parts: list[str] | None = None
+        self._cells: dict[int, list[Part]] | None = None
 
     @property
     def place(self) -> str:
@@ -199,6 +219,18 @@ class Segment:
                 parts.insert(1, mark)
             self._parts = parts
         return parts
+
+    def cells(self, number: int) -> list[Part]:
+        """The populated repetitions of a field."""
+        if self._cells is None:
+            self._cells = {}
+        found = self._cells.get(number)
+        if found is None:
+            name = str(number)
+            texts = () if self._own(number) else self.repeats(number)
+            found = [Part(name, text, 0, self, repeat) for repeat, text in enumerate(texts) if text]
+            self._cells[number] = found
+        return found
 
     def repeats(self, number: int) -> list[str]:
         """The raw repetitions of a field."""

@@ -28,6 +28,7 @@ class Assembly:
         self.strand = strand
         self.salt = (context.salt or sha256(raw).digest()).hex()
         self.used: dict[str, Made] = {}
+        self.roles: dict[str, list[Made]] = {}
 
     def bundle(self, pack: tuple[str, str]) -> Bundle:
         """The canonical message Bundle."""
@@ -145,11 +146,19 @@ class Assembly:
             if above.row.row.role == role:
                 return above
             above = above.above
-        found = [other for other in self.walk.made if other.row.row.role == role and other is not made]
+        found = [other for other in self._of_role(role) if other is not made]
+        if len(found) < 2:
+            return found[0] if found else None
         kin = [other for other in found if other.above is made.above]
         choices = kin or [other for other in found if _within(other, made)] or found
         before = [other for other in choices if other.number < made.number]
         return before[-1] if before else (choices[0] if choices else None)
+
+    def _of_role(self, role: str) -> list[Made]:
+        if not self.roles:
+            for other in self.walk.made:
+                self.roles.setdefault(other.row.row.role, []).append(other)
+        return self.roles.get(role, [])
 
     def _refer(self, made: Made) -> None:
         making: Making = made.row
@@ -188,7 +197,7 @@ class Assembly:
         source: Json = {"endpoint": f"{HUB_BASE}/Endpoint/{context.agency or 'unknown'}"}
         header["source"] = {"name": fields["sender"], **source} if fields.get("sender") else source
         if answers := (fields.get("replaces") or fields.get("answers")):
-            header["response"] = _response(answers)
+            header["response"] = response_to(answers)
         return header
 
 
@@ -197,7 +206,7 @@ def _named(name: str | None) -> Json | None:
     return {"type": "Organization", "display": name} if name else None
 
 
-def _response(key: str) -> Json:
+def response_to(key: str) -> Json:
     """The message that this one answers or takes back; R4 wants an id, so another key stands beside its digest."""
     if len(key) <= 64 and all(char.isascii() and (char.isalnum() or char in "-.") for char in key):
         return {"identifier": key, "code": "ok"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from adapters.errors import BrokenPack
@@ -74,6 +74,7 @@ def check_format(form: str) -> None:
     _pattern(form)
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str, forms: tuple[str, ...]) -> Moment | None:
     """The moment in the first format that fits and exists in the calendar; None when none does."""
     for form in forms:
@@ -150,6 +151,7 @@ def offset_text(moment: datetime) -> str:
     return f"{sign}{abs(seconds) // 3600:02d}:{abs(seconds) // 60 % 60:02d}"
 
 
+@lru_cache(maxsize=4096)
 def from_fhir(text: str, form: str) -> str | None:
     """A FHIR date or time in the pattern, as far as the pattern goes; None when the pattern needs what is not said."""
     if re.match(r"\d\d:", text):

@@ -125,6 +125,14 @@ def walker(steps: tuple[str, ...], cursor: Cursor) -> Callable[[Any], list[Any]]
     """:func:`walk` along fixed steps; short ways through ER7 are taken directly."""
     if cursor.codec == "er7" and cursor.inside and len(steps) <= 2:
         numbers = tuple(int(step) for step in steps)
+        if len(numbers) == 1:
+            number = numbers[0]
+
+            def in_field(node: Any) -> list[Any]:
+                found = node.part(number)
+                return [found] if found is not None and found.text else []
+
+            return in_field
         return lambda node: _parts(node, numbers)
     if (
         cursor.codec == "er7"
@@ -137,13 +145,14 @@ def walker(steps: tuple[str, ...], cursor: Cursor) -> Callable[[Any], list[Any]]
         def in_group(node: Any) -> list[Any]:
             if not isinstance(node, Group):
                 return walk(node, steps)
-            found = []
-            for segment in node.by.get(name, ()):
-                if isinstance(segment, Segment):
-                    for repeat, text in enumerate(segment.repeats(field)):
-                        if text:
-                            found += _parts(Part(steps[1], text, 0, segment, repeat), rest)
-            return found
+            segments = node.by.get(name)
+            if not segments:
+                return []
+            if len(segments) == 1:
+                cells = segments[0].cells(field)  # type: ignore[union-attr]
+            else:
+                cells = [cell for segment in segments for cell in segment.cells(field)]  # type: ignore[union-attr]
+            return [found for cell in cells for found in _parts(cell, rest)] if rest else cells
 
         return in_group
     return lambda node: walk(node, steps)
@@ -161,6 +170,8 @@ def leaf(node: Node) -> tuple[Any, Node]:
     value = node.value
     if value is not None:
         return value, node
+    if node.state is not State.VALUE:
+        return None, node
     while True:
         inner = next(iter(node.all("1")), None) if isinstance(node, Part) else next(iter(node.all(".")), None)
         if inner is None or inner is node:

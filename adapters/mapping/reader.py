@@ -195,6 +195,18 @@ def _at(row: Row, env: Env, place: Place) -> Reader:
     take, match, walk_to = _taker(row, env, place), _matcher(row, env, place), walker(place)
     missing = _missing(row, env)
     strict = env.strict
+    if not row.when:
+
+        def read_plain(frame: Frame) -> bool:
+            nodes = walk_to(frame)
+            if nodes:
+                if strict and len(nodes) > 1:
+                    raise Unmappable(nodes[1].place, "repeated", "one value is expected here, and there are several")
+                if take(frame, nodes[0]):
+                    return True
+            return missing(frame)
+
+        return read_plain
 
     def read(frame: Frame) -> bool:
         nodes = walk_to(frame)
@@ -586,11 +598,13 @@ def _maker(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node], b
 def _choose(row: Row, env: Env) -> Reader:
     """The first alternative whose `when` holds; none refuses."""
     inner = env.under(None, strict=True, data_class=row.data_class or env.data_class)
-    alternatives = [(_matcher(option, inner, None), _option(option, inner)) for option in row.choose if option.reads]
+    options = [option for option in row.choose if option.reads]
+    alternatives = [(_matcher(option, inner, None), _option(option, inner)) for option in options]
     of = env.place(row.of, row) if row.of else None
+    few = _dispatch(options, alternatives, inner)
 
     def choose(frame: Frame) -> bool:
-        for match, read in alternatives:
+        for match, read in few(frame):
             if match(frame, frame.node):
                 return read(frame)
         nodes = walker(of)(frame) if of is not None else []
@@ -598,6 +612,37 @@ def _choose(row: Row, env: Env) -> Reader:
         raise Unmappable(at, "no-alternative", "a value of this kind is not among the agreed ones")
 
     return choose
+
+
+Alternatives = list[tuple[Check, Reader]]
+
+
+def _dispatch(options: list[Row], alternatives: Alternatives, env: Env) -> Callable[[Frame], Alternatives]:
+    """The alternatives that may match at all, found by the one place that most of them test (OBX-2)."""
+    places_tested = [place for option in options for place, values in option.when.items() if values[0][0] != "$"]
+    if len(options) < 3 or not places_tested or "[" in places_tested[0]:
+        return lambda frame: alternatives
+    text = places_tested[0]
+    walk_to = walker(env.place(text, options[0]))
+    said = {value for option in options for value in option.when.get(text, ()) if value[0] != "$"}
+
+    def fitting(value: str) -> Alternatives:
+        return [
+            alternative
+            for option, alternative in zip(options, alternatives, strict=True)
+            if option.when.get(text, ("$present",))[0][0] == "$" or value in option.when[text]
+        ]
+
+    table, others = {value: fitting(value) for value in said}, fitting("")
+
+    def few(frame: Frame) -> Alternatives:
+        nodes = walk_to(frame)
+        if len(nodes) > 1:
+            return alternatives
+        value = places.leaf(nodes[0])[0] if nodes else None
+        return table.get(paths.text_of(value), others) if value is not None else others
+
+    return few
 
 
 def _option(option: Row, env: Env) -> Reader:
