@@ -58,7 +58,12 @@ def caller_of(request: Request) -> Caller:
     return found
 
 
-HeldParts = Annotated[Parts, Depends(parts_of)]
+async def _held_parts(request: Request) -> Parts:
+    """Async, so that nobody waits for a thread to hand over what is at hand."""
+    return parts_of(request)
+
+
+HeldParts = Annotated[Parts, Depends(_held_parts)]
 HeldCaller = Annotated[Caller, Depends(caller_of)]
 
 

@@ -6,6 +6,7 @@ address that was asked for: a sender could put a name there.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import MutableMapping
 from typing import Any, Final
@@ -22,6 +23,8 @@ from hub.metrics import Metrics
 log = structlog.get_logger()
 
 ALWAYS_OPEN: Final = frozenset({"/health", "/metrics"})
+BODY_SECONDS: Final = 60.0
+"""How long a body may take to arrive: a slow sender may not hold a place for ever."""
 HEADERS: Final = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -85,16 +88,23 @@ class _Seen:
 
 
 def _bounded(scope: Scope, receive: Receive, limit: int) -> Receive:
-    """`receive` that refuses to hand over more than `limit` bytes, whatever the headers promised."""
+    """`receive` that hands over at most `limit` bytes in at most `BODY_SECONDS`, whatever the headers promised."""
     promised = dict(scope["headers"]).get(b"content-length", b"0")
-    count = 0
+    until = time.monotonic() + BODY_SECONDS
+    count, whole = 0, False
 
     async def bounded() -> Message:
-        nonlocal count
+        nonlocal count, whole
+        if whole:
+            return await receive()
         if not promised.isdigit() or int(promised) > limit:
             raise HTTPException(413)
-        message = await receive()
+        try:
+            message = await asyncio.wait_for(receive(), max(until - time.monotonic(), 0.0))
+        except TimeoutError:
+            raise HTTPException(408) from None
         count += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
         if count > limit:
             raise HTTPException(413)
         return message

@@ -58,9 +58,10 @@ FAULT: Final = Kind(500, "The hub failed", "exception")
 
 STATUS_KINDS: Final = {
     400: Kind(400, "Malformed", "structure"),
-    404: KINDS[7][1],
+    404: Kind(404, "Not found", "not-found"),
     405: Kind(405, "Method not allowed", "not-supported"),
-    413: KINDS[0][1],
+    408: Kind(408, "Too slow", "timeout"),
+    413: Kind(413, "Too large", "too-long"),
     415: Kind(415, "Media type not taken here", "not-supported"),
 }
 

@@ -66,9 +66,7 @@ def demo(
     fast: Annotated[bool, typer.Option("--fast", help="No pauses.")] = False,
     as_json: Json = False,
     against: Annotated[str, typer.Option(help="Address of a running hub.", metavar="URL")] = "",
-    admin_key: Annotated[
-        Path | None, typer.Option(help="Private key of an administrator of that hub.", metavar="FILE")
-    ] = None,
+    admin_key: Annotated[Path | None, typer.Option(help="Key file of an operator of that hub.", metavar="FILE")] = None,
     mllp: Annotated[
         str, typer.Option(help="Its MLLP door; default: the same host, port 2575.", metavar="HOST:PORT")
     ] = "",

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.exceptions import HTTPException
 
 from hub import serving
 from hub.api.doors import Doors
@@ -109,3 +110,29 @@ def test_too_many_at_once_hear_when_to_come_again() -> None:
     assert (full.status_code, full.headers["retry-after"]) == (503, "5")
     assert full.headers["content-type"] == "application/problem+json"
     assert [one.status_code for one in (health, first, after)] == [200, 200, 200]
+
+
+def test_a_body_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its time a slow sender hears 408 and its place is free."""
+    monkeypatch.setattr("hub.api.doors.BODY_SECONDS", 0.05)
+    heard: list[int] = []
+
+    async def reads(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            while (await receive()).get("more_body"):
+                pass
+        except HTTPException as error:
+            heard.append(error.status_code)
+        await send({"type": "http.response.start", "status": heard[-1], "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def drips() -> Any:
+        yield b"a"
+        await asyncio.sleep(5)
+
+    async def story() -> int:
+        doors = Doors(reads, Metrics(dict), max_body=1024, max_waiting=1)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=doors), base_url="http://hub") as client:
+            return (await client.post("/slow", content=drips())).status_code
+
+    assert asyncio.run(story()) == 408
