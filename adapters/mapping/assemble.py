@@ -8,8 +8,9 @@ from typing import Any
 
 from adapters.mapping import identity, paths
 from adapters.mapping.dates import fhir_moment
+from adapters.mapping.making import Making
 from adapters.mapping.paths import Json, Step
-from adapters.mapping.reader import Making, repeated
+from adapters.mapping.reader import repeated
 from adapters.mapping.walk import Made, Walk, label_codings
 from adapters.pack import Bundle, Context, Deviation, Head
 from consent.vocabulary import CLAIM_URL, EVENT_SYSTEM, HUB_BASE

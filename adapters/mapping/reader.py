@@ -3,72 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from adapters.codecs.er7 import Segment
 from adapters.errors import Malformed, Unmappable
 from adapters.mapping import paths, places
-from adapters.mapping.env import Env, canonical_links, link_steps
-from adapters.mapping.paths import ABSENT, PRESENT, Path, Step
+from adapters.mapping.choosing import dispatch
+from adapters.mapping.claims import claim_reader
+from adapters.mapping.conditions import matcher, walker
+from adapters.mapping.env import Env
+from adapters.mapping.making import making
+from adapters.mapping.paths import Path
 from adapters.mapping.places import Place
+from adapters.mapping.putting import default_of, putter
 from adapters.mapping.rows import Row
 from adapters.mapping.structure import Group
-from adapters.mapping.values import Kept, Transform, compile_value
-from adapters.mapping.walk import Frame, Made, Reader, extend, label_extensions
+from adapters.mapping.values import Transform, compile_value
+from adapters.mapping.walk import Frame, Made, Reader
 from adapters.pack import Deviation, LossKind
-from adapters.r4 import table
 from adapters.tree import Node, State
 
-Check = Callable[[Frame, Node], bool]
 ORDINAL = "$ordinal"
 """An `out` that says which repeat of its block a row writes, from 1; read as what says nothing more than the order."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Making:
-    """What a `make` says beside its rows; used when a walk is finished, and by the writer."""
-
-    row: Row
-    type: str
-    link_type: str = ""
-    link: tuple[Step, ...] = ()
-    own_link: bool = False
-    """The made resource holds the link (``RelatedPerson.patient`` inside Patient)."""
-    targets: frozenset[str] = frozenset()
-    find: tuple[str, ...] = ()
-    refs: tuple[tuple[tuple[Step, ...], str], ...] = ()
-    data_class: str = ""
-
-
-def making(row: Row, env: Env) -> Making:
-    """Check a `make` against R4 and the closed list of links."""
-    if table.kind(row.make) != "resource":
-        raise row.fail(f"R4 has no resource {row.make}")
-    known = canonical_links()
-    if row.role and row.role not in known.roles:
-        raise row.fail(f"no role is called {row.role}")
-    refs = []
-    for element, role in row.ref.items():
-        if role not in known.roles:
-            raise row.fail(f"no role is called {role}")
-        refs.append((paths.parse(element, row.make).steps, role))
-    data_class = env.class_of(row)
-    if row.find:
-        start, *elements = row.find.split(".")
-        if start not in known.starts:
-            raise row.fail(f"no start is called {start}")
-        return Making(row, row.make, find=(start, *elements), refs=tuple(refs), data_class=data_class)
-    if not row.link:
-        raise row.fail("make needs link or find")
-    if row.link not in known.links:
-        raise row.fail(f"{row.link} is not in the list of links")
-    holder, steps = link_steps(row.link)
-    targets = known.links[row.link]
-    own = holder == row.make and (row.make not in targets or env.resource in targets - {row.make})
-    if not own and row.make not in known.links[row.link]:
-        raise row.fail(f"{row.link} does not lead to {row.make}")
-    return Making(row, row.make, holder, steps, own, targets, (), tuple(refs), data_class)
 
 
 def compile_rows(rows: Sequence[Row], env: Env) -> Reader:
@@ -170,7 +127,7 @@ def _compile(row: Row, env: Env) -> Reader:
     if row.choose:
         return _choose(row, env)
     if row.claim:
-        return _claim(row, env)
+        return claim_reader(row, env)
     if row.parts:
         return _parts(row, env)
     if row.join:
@@ -181,7 +138,7 @@ def _compile(row: Row, env: Env) -> Reader:
         return _format_constant(row, env)
     if not row.place:
         place, take = None, _taker(row, env, None)
-        match = _matcher(row, env, None)
+        match = matcher(row, env, None)
 
         def read_here(frame: Frame) -> bool:
             return match(frame, frame.node) and take(frame, frame.node)
@@ -192,7 +149,7 @@ def _compile(row: Row, env: Env) -> Reader:
 
 
 def _at(row: Row, env: Env, place: Place) -> Reader:
-    take, match, walk_to = _taker(row, env, place), _matcher(row, env, place), walker(place)
+    take, match, walk_to = _taker(row, env, place), matcher(row, env, place), walker(place)
     missing = _missing(row, env)
     strict = env.strict
     if not row.when:
@@ -225,7 +182,7 @@ def _at(row: Row, env: Env, place: Place) -> Reader:
 
 def _each(group: list[Row], env: Env) -> Reader:
     place = env.place(group[0].each, group[0])
-    takers = [(_matcher(row, env, place), _taker(row, env, place)) for row in group]
+    takers = [(matcher(row, env, place), _taker(row, env, place)) for row in group]
     walk_to, missing = walker(place), [_missing(row, env) for row in group]
 
     def read(frame: Frame) -> bool:
@@ -243,31 +200,6 @@ def _each(group: list[Row], env: Env) -> Reader:
     return read
 
 
-def walker(place: Place) -> Callable[[Frame], list[Node]]:
-    """From a frame to the nodes at a place."""
-    steps, up = place.steps, place.up
-    walk = places.walker(steps, place.base)
-    if not steps:
-
-        def stay(frame: Frame) -> list[Node]:
-            for _ in range(up):
-                assert frame.up is not None
-                frame = frame.up
-            return [frame.node] if frame.node.state is not State.EMPTY else []
-
-        return stay
-    if up:
-
-        def climb(frame: Frame) -> list[Node]:
-            for _ in range(up):
-                assert frame.up is not None
-                frame = frame.up
-            return walk(frame.node)
-
-        return climb
-    return lambda frame: walk(frame.node)
-
-
 def _missing(row: Row, env: Env) -> Reader:
     """What happens when the source says nothing here."""
     if row.required:
@@ -280,74 +212,13 @@ def _missing(row: Row, env: Env) -> Reader:
     if row.default and row.to and not row.is_block:
         path = env.path(row.to, row)
         put = putter(row, env, path)
-        value = _default(row, path, env)
+        value = default_of(row, path, env)
         return lambda frame: put(frame, dict(value) if isinstance(value, dict) else value) and False
     return lambda frame: False
 
 
 def _at_place(frame: Frame, place: str) -> str:
     return "/".join(part for part in (frame.node.place, place) if part)
-
-
-def _default(row: Row, path: Path, env: Env) -> Any:
-    """The canonical default: through no map, so it must be in the binding; of a Coding it is ``system|code``."""
-    if path.kind == "Coding":
-        system, _, code = row.default.rpartition("|")
-        return {"system": system, "code": code}
-    if path.codes is not None and row.default not in path.codes:
-        raise row.fail(f"{row.default} is outside the binding of {path.text}")
-    return paths.typed(row.default, path.kind)
-
-
-def _matcher(row: Row, env: Env, place: Place | None) -> Check:
-    """The row's `when`, seen from the node that the row stands on (in a leaf row, ER7 names from the cursor around)."""
-    if not row.when:
-        return lambda frame, node: True
-    inner = env.under(place)
-    tests = []
-    for text, values in row.when.items():
-        outer = place is not None and place.cursor.inside and not text.startswith(".")
-        found = (env if outer else inner).place(text, row)
-        tests.append((found, values, not outer and place is not None))
-    return _tested(tests)
-
-
-def _tested(tests: list[tuple[Place, tuple[str, ...], bool]]) -> Check:
-    compiled = [
-        (places.walker(place.steps, place.base), place.up - own, own, frozenset(values), values[0])
-        for place, values, own in tests
-    ]
-
-    def check(frame: Frame, node: Node) -> bool:
-        seen = []
-        for walk, up, own, values, first in compiled:
-            at: Node = node
-            if not own or up >= 0:
-                source = frame
-                for _ in range(up):
-                    assert source.up is not None
-                    source = source.up
-                at = source.node
-            nodes = walk(at)
-            if first == PRESENT:
-                if not any(found.state is State.VALUE for found in nodes):
-                    return False
-            elif first == ABSENT:
-                if any(found.state is State.VALUE for found in nodes):
-                    return False
-            else:
-                for found in nodes:
-                    value, holder = places.leaf(found)
-                    if value is not None and (said := paths.text_of(value)) in values:
-                        seen.append((holder, said != first))
-                        break
-                else:
-                    return False
-        for holder, other in seen:
-            (frame.walk.tested if other else frame.walk.seen).append(holder)
-        return True
-
-    return check
 
 
 def _taker(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node], bool]:
@@ -461,7 +332,7 @@ def _constant(row: Row, env: Env) -> Reader:
     if not row.default:
         raise row.fail("a row without a place needs a default")
     path = env.path(row.to, row)
-    put, value = putter(row, env, path), _default(row, path, env)
+    put, value = putter(row, env, path), default_of(row, path, env)
 
     def read(frame: Frame) -> bool:
         put(frame, dict(value) if isinstance(value, dict) else value)
@@ -484,54 +355,6 @@ def _format_constant(row: Row, env: Env) -> Reader:
         return False
 
     return read
-
-
-def putter(row: Row, env: Env, path: Path) -> Callable[[Frame, Any], bool]:
-    """Puts one value at the end of a path, labelled when its class is not the one around."""
-    if not path.steps:
-        raise row.fail("a value cannot be the element itself")
-    before, last = path.steps[:-1], path.steps[-1]
-    data_class = env.class_of(row)
-    extensions = label_extensions(data_class if data_class != env.marked else "", row.labels)
-    name, is_list, tests = last.name, last.is_list, last.tests
-
-    def put(frame: Frame, value: Any) -> bool:
-        element = frame.element
-        if before:
-            element = paths.reach(element, before, frame.own)
-        if isinstance(value, Kept):
-            return _keep(element, name, is_list, path, value)
-        if tests and isinstance(value, dict):
-            paths.impose(value, tests)
-        if is_list:
-            items = element.setdefault(name, [])
-            items.append(value)
-            if extensions:
-                extend(items, len(items) - 1, name, [dict(extension) for extension in extensions], element)
-            return True
-        if name in element:
-            return False
-        element[name] = value
-        if extensions:
-            extend(element, name, name, [dict(extension) for extension in extensions], element)
-        return True
-
-    return put
-
-
-def _keep(element: Any, name: str, is_list: bool, path: Path, kept: Kept) -> bool:
-    """An unknown code: beside a primitive, or as a Coding that says nothing else."""
-    if path.kind == "Coding":
-        coding = {"extension": [dict(kept.extension)]}
-        if is_list:
-            element.setdefault(name, []).append(coding)
-        else:
-            element.setdefault(name, coding)
-        return True
-    if is_list or f"_{name}" in element or name in element:
-        return False
-    element[f"_{name}"] = {"extension": [dict(kept.extension)]}
-    return True
 
 
 def _element(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node], bool]:
@@ -599,9 +422,9 @@ def _choose(row: Row, env: Env) -> Reader:
     """The first alternative whose `when` holds; none refuses."""
     inner = env.under(None, strict=True, data_class=row.data_class or env.data_class)
     options = [option for option in row.choose if option.reads]
-    alternatives = [(_matcher(option, inner, None), _option(option, inner)) for option in options]
+    alternatives = [(matcher(option, inner, None), _option(option, inner)) for option in options]
     of = env.place(row.of, row) if row.of else None
-    few = _dispatch(options, alternatives, inner)
+    few = dispatch(options, alternatives, inner)
 
     def choose(frame: Frame) -> bool:
         for match, read in few(frame):
@@ -612,37 +435,6 @@ def _choose(row: Row, env: Env) -> Reader:
         raise Unmappable(at, "no-alternative", "a value of this kind is not among the agreed ones")
 
     return choose
-
-
-Alternatives = list[tuple[Check, Reader]]
-
-
-def _dispatch(options: list[Row], alternatives: Alternatives, env: Env) -> Callable[[Frame], Alternatives]:
-    """The alternatives that may match at all, found by the one place that most of them test (OBX-2)."""
-    places_tested = [place for option in options for place, values in option.when.items() if values[0][0] != "$"]
-    if len(options) < 3 or not places_tested or "[" in places_tested[0]:
-        return lambda frame: alternatives
-    text = places_tested[0]
-    walk_to = walker(env.place(text, options[0]))
-    said = {value for option in options for value in option.when.get(text, ()) if value[0] != "$"}
-
-    def fitting(value: str) -> Alternatives:
-        return [
-            alternative
-            for option, alternative in zip(options, alternatives, strict=True)
-            if option.when.get(text, ("$present",))[0][0] == "$" or value in option.when[text]
-        ]
-
-    table, others = {value: fitting(value) for value in said}, fitting("")
-
-    def few(frame: Frame) -> Alternatives:
-        nodes = walk_to(frame)
-        if len(nodes) > 1:
-            return alternatives
-        value = places.leaf(nodes[0])[0] if nodes else None
-        return table.get(paths.text_of(value), others) if value is not None else others
-
-    return few
 
 
 def _option(option: Row, env: Env) -> Reader:
@@ -656,57 +448,6 @@ def _option(option: Row, env: Env) -> Reader:
         return bool(tests)
 
     return say
-
-
-def _claim(row: Row, env: Env) -> Reader:
-    """A sender's claim: an extension of the MessageHeader, never a permission."""
-    env.class_of(row)
-    place = env.place(row.place, row) if row.place else None
-    match = _matcher(row, env, place)
-    walk_to = walker(place) if place else (lambda frame: [frame.node])
-    parts = claim_parts(row, env, place)
-    if not parts:
-
-        def take_leaf(frame: Frame, node: Node) -> list[Any]:
-            value, holder = places.leaf(node)
-            if value is None:
-                return []
-            frame.walk.seen.append(holder)
-            return [{"url": "value", "valueString": paths.text_of(value)}]
-    else:
-
-        def take_leaf(frame: Frame, node: Node) -> list[Any]:
-            found = []
-            for url, at, transform in parts:
-                for below in places.walk(node, at.steps)[:1]:
-                    value, holder = places.leaf(below)
-                    said = None if value is None else transform.read(value, frame.walk, holder)
-                    if said is not None:
-                        frame.walk.seen.append(holder)
-                        found.append({"url": url, "valueDate" if url == "date" else "valueString": said})
-            return found
-
-    def read(frame: Frame) -> bool:
-        for node in walk_to(frame):
-            if match(frame, node) and (found := take_leaf(frame, node)):
-                frame.walk.claims.append({"kind": row.claim, "parts": found})
-        return False
-
-    return read
-
-
-def claim_parts(row: Row, env: Env, place: Place | None) -> list[tuple[str, Place, Transform]]:
-    """The parts of a claim: `value`, `by` and `date`, each at its place."""
-    inner = env.under(place, node="Extension")
-    parts = []
-    for part in row.rows or ():
-        if part.to not in ("value", "by", "date"):
-            raise part.fail("a claim has value, by and date")
-        path = paths.parse("valueDate" if part.to == "date" else "valueString", "Extension")
-        codes = env.material.codes.get(part.codes)
-        transform = compile_value(part, path, codes, env.material.pack_id, env.material.native, False)
-        parts.append((part.to, inner.place(part.place, part), transform))
-    return parts
 
 
 def repeated(place: str) -> Deviation:

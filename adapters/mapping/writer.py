@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from adapters.errors import Unwritable
 from adapters.mapping import paths, places
+from adapters.mapping.choosing import disjoint
+from adapters.mapping.claims import claim_writer
+from adapters.mapping.conditions import asserter
 from adapters.mapping.env import Env
-from adapters.mapping.ledger import Ledger, Place, missing
-from adapters.mapping.paths import ABSENT, PRESENT, Json, Path, Slot
-from adapters.mapping.reader import ORDINAL, Making, claim_parts, making
+from adapters.mapping.ledger import Place, missing
+from adapters.mapping.making import linked, making
+from adapters.mapping.paths import Path, Slot
+from adapters.mapping.putting import node_maker, nothing, put_value
+from adapters.mapping.reader import ORDINAL
 from adapters.mapping.rows import Row
-from adapters.mapping.values import Transform, compile_value, original_code
+from adapters.mapping.values import compile_value, original_code
 from adapters.tree import Branch
 
 Writer = Callable[[Place], bool]
@@ -60,7 +64,7 @@ def _compile(row: Row, env: Env) -> Writer:
     if row.choose:
         return _choose(row, env)
     if row.claim:
-        return _claim(row, env)
+        return claim_writer(row, env)
     if row.make:
         return _each([row], env)
     if row.is_block:
@@ -74,39 +78,9 @@ def _compile(row: Row, env: Env) -> Writer:
     return _value(row, env)
 
 
-def _node(row: Row, env: Env) -> Callable[[Place, bool], tuple[Branch, places.Undo]]:
-    """Makes the row's source node; with `new`, a further repeat. Beside it, how to take it out again."""
-    place = env.place(row.place, row)
-    repeats = bool(row.each)
-
-    def make(at: Place, new: bool) -> tuple[Branch, places.Undo]:
-        branch, undo = places.make_undoable(at.above(place.up).branch, place.steps, new)
-        if repeats:
-            branch.repeats = True
-        return branch, undo
-
-    return make
-
-
-def _put(branch: Branch, value: Any) -> bool:
-    """Give a node its value; one that says something else already keeps it."""
-    if branch.value is not None or (branch.nodes and not all(child.name.startswith("@") for child in branch.nodes)):
-        return bool(_first(branch) == value)
-    if branch.nodes:
-        branch.add(".", value)
-    else:
-        branch.value = value
-    return True
-
-
-def _first(branch: Branch) -> Any:
-    value, _ = places.leaf(branch)
-    return value
-
-
 def _value(row: Row, env: Env) -> Writer:
     path, say = env.path(row.to, row), _sayer(row, env)
-    make, assert_when, tests = _node(row, env), _asserter(row, env), env.tests(row.where, row)
+    make, assert_when, tests = node_maker(row, env), asserter(row, env), env.tests(row.where, row)
     many = bool(row.each)
 
     def write(at: Place) -> bool:
@@ -116,7 +90,7 @@ def _value(row: Row, env: Env) -> Writer:
             return False
         for slot, value in say(at):
             branch, undo = make(at, many)
-            if not _put(branch, value):
+            if not put_value(branch, value):
                 undo()
                 break
             ledger.use(*slot)
@@ -176,7 +150,7 @@ def _whole(row: Row, env: Env) -> Writer:
     """`split`, `join` and `parts`: one value to several places or several to one."""
     path, say, tests = env.path(row.to, row), _sayer(row, env), env.tests(row.where, row)
     targets = [env.place(text, row) for text in (row.parts or (row.place,))]
-    assert_when = _asserter(row, env)
+    assert_when = asserter(row, env)
 
     def write(at: Place) -> bool:
         if tests and not paths.holds(at.element, tests):
@@ -197,7 +171,7 @@ def _whole(row: Row, env: Env) -> Writer:
             place = targets[0] if not row.parts else targets[number]
             branch = places.make(at.above(place.up).branch, place.steps, bool(row.join))
             branch.repeats = bool(row.join)
-            done = (bool(piece) and _put(branch, piece)) or done
+            done = (bool(piece) and put_value(branch, piece)) or done
             assert_when(at, branch)
         if done:
             for slot, _ in found:
@@ -257,7 +231,7 @@ def _resources(row: Row, env: Env) -> Callable[[Place], list[Slot]]:
     def find(at: Place) -> list[Slot]:
         ledger = at.ledger
         found: list[Slot] = []
-        for slot, resource, holder in _linked(made, at):
+        for slot, resource, holder in linked(made, at):
             key = (name, id(holder), id(resource))
             if resource.get("resourceType") == row.make and key not in ledger.taken:
                 found.append((slot, (resource, key)))
@@ -266,46 +240,21 @@ def _resources(row: Row, env: Env) -> Callable[[Place], list[Slot]]:
     return find
 
 
-def _linked(made: Making, at: Place) -> list[tuple[Slot | None, Json, Json]]:
-    ledger = at.ledger
-    if made.find:
-        return [(None, resource, ledger.header) for resource in ledger.start(made.find)]
-    if made.link_type == "MessageHeader":
-        return [(slot, resource, ledger.header) for slot, resource in ledger.referred(ledger.header, made.link)]
-    if made.own_link:
-        holder = next((r for r in reversed(at.resources) if r.get("resourceType") in made.targets), None)
-        return [
-            (slot, resource, holder)
-            for resource in ledger.resources
-            if holder is not None and resource.get("resourceType") == made.type
-            for slot, target in ledger.referred(resource, made.link)
-            if target is holder
-        ] or [
-            (slot, resource, ledger.header)
-            for resource in ledger.resources
-            if holder is None and resource.get("resourceType") == made.type
-            for slot, _ in ledger.referred(resource, made.link)
-        ]
-    holder = next((r for r in reversed(at.resources) if r.get("resourceType") == made.link_type), None)
-    holders = [holder] if holder else [r for r in ledger.resources if r.get("resourceType") == made.link_type]
-    return [(slot, resource, one) for one in holders for slot, resource in ledger.referred(one, made.link)]
-
-
 def _maker(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
     made = making(row, env)
     place = env.place(row.place, row) if row.place else None
     inner = env.under(place, node=row.make, resource=row.make, data_class=made.data_class, marked=made.data_class)
     rows, inner = inner.content(row)
     write_rows, tests = compile_rows(rows, inner), inner.tests(row.where, row)
-    make = _node(row, env) if place is not None else None
-    assert_when = _asserter(row, env)
+    make = node_maker(row, env) if place is not None else None
+    assert_when = asserter(row, env)
 
     def take(at: Place, slot: Slot, ordinal: int) -> bool:
         ledger = at.ledger
         reference, (resource, key) = slot
         if key in ledger.taken or not paths.holds(resource, tests):
             return False
-        branch, undo = make(at, bool(row.each)) if make else (at.branch, _nothing)
+        branch, undo = make(at, bool(row.each)) if make else (at.branch, nothing)
         up = at if make else at.up
         ledger.taken.add(key)
         used, claimed = ledger.reopen(resource)
@@ -334,7 +283,7 @@ def _leaf(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
     path, tests = env.path(row.to, row), env.tests(row.where, row)
     codes = env.material.codes.get(row.codes)
     transform = compile_value(row, path, codes, env.material.pack_id, env.material.native, env.strict)
-    make, assert_when = _node(row, env), _asserter(row, env)
+    make, assert_when = node_maker(row, env), asserter(row, env)
     keeps = row.codes if row.codes and row.unknown == "keep" else ""
 
     def take(at: Place, slot: Slot, ordinal: int) -> bool:
@@ -347,7 +296,7 @@ def _leaf(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
         if value is None:
             return False
         branch, undo = make(at, True)
-        if not _put(branch, value):
+        if not put_value(branch, value):
             undo()
             return False
         at.ledger.use(*slot)
@@ -365,15 +314,15 @@ def _element(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
     inner = env.under(place, node=path.node, data_class=data_class, marked=data_class)
     rows, inner = inner.content(row)
     write_rows, tests = compile_rows(rows, inner), inner.tests(row.where, row)
-    make = _node(row, env) if place is not None else None
-    assert_when, selector = _asserter(row, env), path.steps[-1].tests
+    make = node_maker(row, env) if place is not None else None
+    assert_when, selector = asserter(row, env), path.steps[-1].tests
 
     def take(at: Place, slot: Slot, ordinal: int) -> bool:
         element = slot[0][slot[1]]
         ledger = at.ledger
         if not ledger.fresh(slot) or not paths.holds(element, selector) or not paths.holds(element, tests):
             return False
-        branch, undo = make(at, bool(row.each)) if make else (at.branch, _nothing)
+        branch, undo = make(at, bool(row.each)) if make else (at.branch, nothing)
         up = at if make else at.up
         if not write_rows(Place(branch, up, element, {}, at.resources, ledger, ordinal)):
             undo()
@@ -391,13 +340,13 @@ def _mover(row: Row, env: Env) -> Writer:
     place = env.place(row.place, row) if row.place else None
     rows, inner = env.under(place, data_class=row.data_class or env.data_class).content(row)
     write_rows, tests = compile_rows(rows, inner), env.tests(row.where, row) if env.node else ()
-    make = _node(row, env) if place is not None else None
-    assert_when = _asserter(row, env)
+    make = node_maker(row, env) if place is not None else None
+    assert_when = asserter(row, env)
 
     def write(at: Place) -> bool:
         if tests and not paths.holds(at.element, tests):
             return False
-        branch, undo = make(at, False) if make else (at.branch, _nothing)
+        branch, undo = make(at, False) if make else (at.branch, nothing)
         below = Place(branch, at, at.element, at.own, at.resources, at.ledger) if make else at
         if not write_rows(below):
             if row.required:
@@ -411,21 +360,17 @@ def _mover(row: Row, env: Env) -> Writer:
     return write
 
 
-def _nothing() -> None:
-    """Nothing was made, so nothing is taken out."""
-
-
 def _choose(row: Row, env: Env) -> Writer:
     inner = env.under(None, strict=True, data_class=row.data_class or env.data_class)
     options = []
-    _disjoint(row, inner)
+    disjoint(row, inner)
     for option in row.choose:
         if not option.writes:
             continue
         tests = inner.tests(option.where, option)
         has_rows = bool(option.rows or option.shape or option.place or option.choose or option.parts)
         writer = _compile(option, inner) if has_rows else None
-        options.append((tests, writer, _asserter(option, inner)))
+        options.append((tests, writer, asserter(option, inner)))
 
     def write(at: Place) -> bool:
         for tests, writer, assert_when in options:
@@ -444,34 +389,6 @@ def _choose(row: Row, env: Env) -> Writer:
         return False
 
     return write
-
-
-def _disjoint(row: Row, env: Env) -> None:
-    """Refuse an alternative that an earlier one always takes first: what it reads would be written as another kind."""
-    earlier: list[tuple[Row, tuple[paths.Test, ...]]] = []
-    for option in row.choose:
-        tests = env.tests(option.where, option)
-        if not option.writes or not tests:
-            continue
-        for other, conditions in earlier:
-            if all(_implied(condition, tests) for condition in conditions):
-                raise option.fail(f"what it reads would be written by the alternative of {other.source}")
-        earlier.append((option, tests))
-
-
-def _implied(condition: paths.Test, tests: tuple[paths.Test, ...]) -> bool:
-    """Whether `tests` can only hold when `condition` does."""
-    text = condition.path.text
-    for test in tests:
-        same, below = test.path.text == text, test.path.text.startswith(f"{text}.")
-        said = test.values != (ABSENT,)
-        if condition.values == (PRESENT,) and said and (same or below):
-            return True
-        if same and said and test.values != (PRESENT,) and set(test.values) <= set(condition.values):
-            return True
-        if same and test.values == condition.values == (ABSENT,):
-            return True
-    return False
 
 
 def _constant(row: Row, env: Env) -> Writer:
@@ -494,7 +411,7 @@ def _constant(row: Row, env: Env) -> Writer:
 
 
 def _format_constant(row: Row, env: Env) -> Writer:
-    make = _node(row, env)
+    make = node_maker(row, env)
 
     def write(at: Place) -> bool:
         _say_constant(at, make(at, False)[0], row.out)
@@ -506,65 +423,3 @@ def _format_constant(row: Row, env: Env) -> Writer:
 def _say_constant(at: Place, branch: Branch, text: str) -> None:
     if branch.value is None and not branch.nodes:
         branch.value = str(at.ordinal) if text == ORDINAL else text
-
-
-def _asserter(row: Row, env: Env) -> Callable[[Place, Branch], None]:
-    """Makes the row's `when` hold at what was written."""
-    place = env.place(row.place, row) if row.place else None
-    inner = env.under(place)
-    actions = []
-    for text, values in row.when.items():
-        outer = place is not None and place.cursor.inside and not text.startswith(".")
-        found = (env if outer else inner).place(text, row)
-        if values[0] not in (PRESENT, ABSENT):
-            actions.append((found.steps, found.up - (place is not None and not outer), values))
-
-    def impose(at: Place, branch: Branch) -> None:
-        for steps, up, values in actions:
-            base = branch if up < 0 else at.above(up).branch
-            node = places.make(base, steps, False)
-            if node.value is None and not node.nodes:
-                node.value = values[0]
-            elif _first(node) not in values:
-                raise Unwritable("", "pack", f"{row.source}: what is written contradicts its own when")
-
-    return impose
-
-
-def _claim(row: Row, env: Env) -> Writer:
-    place = env.place(row.place, row) if row.place else None
-    make = _node(row, env) if place is not None else None
-    parts, assert_when = claim_parts(row, env, place), _asserter(row, env)
-
-    def write(at: Place) -> bool:
-        done = False
-        for slot in at.ledger.claims(row.claim):
-            said = {part.get("url"): part for part in slot[0][slot[1]].get("extension", [])}
-            branch, undo = make(at, bool(row.each)) if make else (at.branch, _nothing)
-            if not _say_claim(branch, said, parts, at.ledger):
-                undo()
-                continue
-            at.ledger.use(*slot)
-            assert_when(at, branch)
-            done = True
-            if not row.each:
-                break
-        return done
-
-    return write
-
-
-def _say_claim(
-    branch: Branch, said: dict[Any, Any], parts: list[tuple[str, places.Place, Transform]], ledger: Ledger
-) -> bool:
-    if not parts:
-        value = (said.get("value") or {}).get("valueString")
-        return isinstance(value, str) and _put(branch, value)
-    done = False
-    for url, place, transform in parts:
-        part = said.get(url) or {}
-        held = part.get("valueDate") or part.get("valueString")
-        value = None if held is None else transform.write(held, ledger, "MessageHeader.extension")
-        if value is not None:
-            done = _put(places.make(branch, place.steps, False), value) or done
-    return done

@@ -1,0 +1,102 @@
+"""Where a value goes: into a canonical element on read, into a source node on write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from adapters.mapping import paths, places
+from adapters.mapping.env import Env
+from adapters.mapping.ledger import Place
+from adapters.mapping.paths import Path
+from adapters.mapping.rows import Row
+from adapters.mapping.values import Kept
+from adapters.mapping.walk import Frame, extend, label_extensions
+from adapters.tree import Branch
+
+
+def putter(row: Row, env: Env, path: Path) -> Callable[[Frame, Any], bool]:
+    """Puts one value at the end of a path, labelled when its class is not the one around."""
+    if not path.steps:
+        raise row.fail("a value cannot be the element itself")
+    before, last = path.steps[:-1], path.steps[-1]
+    data_class = env.class_of(row)
+    extensions = label_extensions(data_class if data_class != env.marked else "", row.labels)
+    name, is_list, tests = last.name, last.is_list, last.tests
+
+    def put(frame: Frame, value: Any) -> bool:
+        element = frame.element
+        if before:
+            element = paths.reach(element, before, frame.own)
+        if isinstance(value, Kept):
+            return _keep(element, name, is_list, path, value)
+        if tests and isinstance(value, dict):
+            paths.impose(value, tests)
+        if is_list:
+            items = element.setdefault(name, [])
+            items.append(value)
+            if extensions:
+                extend(items, len(items) - 1, name, [dict(extension) for extension in extensions], element)
+            return True
+        if name in element:
+            return False
+        element[name] = value
+        if extensions:
+            extend(element, name, name, [dict(extension) for extension in extensions], element)
+        return True
+
+    return put
+
+
+def _keep(element: Any, name: str, is_list: bool, path: Path, kept: Kept) -> bool:
+    """An unknown code: beside a primitive, or as a Coding that says nothing else."""
+    if path.kind == "Coding":
+        coding = {"extension": [dict(kept.extension)]}
+        if is_list:
+            element.setdefault(name, []).append(coding)
+        else:
+            element.setdefault(name, coding)
+        return True
+    if is_list or f"_{name}" in element or name in element:
+        return False
+    element[f"_{name}"] = {"extension": [dict(kept.extension)]}
+    return True
+
+
+def default_of(row: Row, path: Path, env: Env) -> Any:
+    """The canonical default: through no map, so it must be in the binding; of a Coding it is ``system|code``."""
+    if path.kind == "Coding":
+        system, _, code = row.default.rpartition("|")
+        return {"system": system, "code": code}
+    if path.codes is not None and row.default not in path.codes:
+        raise row.fail(f"{row.default} is outside the binding of {path.text}")
+    return paths.typed(row.default, path.kind)
+
+
+def node_maker(row: Row, env: Env) -> Callable[[Place, bool], tuple[Branch, places.Undo]]:
+    """Makes the row's source node; with `new`, a further repeat. Beside it, how to take it out again."""
+    place = env.place(row.place, row)
+    repeats = bool(row.each)
+
+    def make(at: Place, new: bool) -> tuple[Branch, places.Undo]:
+        branch, undo = places.make_undoable(at.above(place.up).branch, place.steps, new)
+        if repeats:
+            branch.repeats = True
+        return branch, undo
+
+    return make
+
+
+def put_value(branch: Branch, value: Any) -> bool:
+    """Give a node its value; one that says something else already keeps it."""
+    if branch.value is not None or (branch.nodes and not all(child.name.startswith("@") for child in branch.nodes)):
+        return bool(places.leaf(branch)[0] == value)
+    if branch.nodes:
+        branch.add(".", value)
+    else:
+        branch.value = value
+    return True
+
+
+def nothing() -> None:
+    """Nothing was made, so nothing is taken out."""
