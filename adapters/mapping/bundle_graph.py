@@ -185,7 +185,7 @@ def prune(value: Any) -> bool:
     if isinstance(value, dict):
         for key in [key for key, item in value.items() if item is None or not prune(item)]:
             del value[key]
-        return bool(value)
+        return bool(value) and set(value) != {"url"}  # an extension whose value is gone says nothing
     if isinstance(value, list):
         if all(isinstance(item, dict | list | type(None)) for item in value):
             value[:] = [item for item in value if item is not None and prune(item)]

@@ -14,12 +14,13 @@ from typing import Any, Final
 import msgspec
 
 from adapters.errors import BrokenPack, Unsupported, Unwritable
-from adapters.mapping.assemble import MESSAGE_ID_SYSTEM
+from adapters.mapping.assemble import MESSAGE_ID_SYSTEM, response_to
 from adapters.mapping.bundle_map import BundleMap, bundle_map
 from adapters.mapping.bundle_reading import BundleReading, header_fields, is_hubs, load, resources_of, type_said
 from adapters.mapping.dates import fhir_moment
 from adapters.mapping.engine import event_of
 from adapters.mapping.paths import Json
+from adapters.mapping.script import answered_key
 from adapters.pack import Bundle, Context, Head, Reading, Writing
 from adapters.r4 import table
 from adapters.r4.validate import validate
@@ -167,5 +168,8 @@ def _address(first: Json, header: Mapping[str, str], agency: str) -> None:
         destination["receiver"] = {"type": "Organization", "display": header["recipient-facility"]}
     if len(destination) > 1:
         first["destination"] = [destination]
-    if header.get("replaces") and "response" not in first:
+    if isinstance(first.get("response"), dict):
+        rest = {name: value for name, value in first["response"].items() if not name.endswith("identifier")}
+        first["response"] = {**response_to(answered_key(first)), **rest}
+    elif header.get("replaces"):
         first.setdefault("extension", []).append({"url": REPLACES_URL, "valueString": header["replaces"]})

@@ -83,7 +83,9 @@ def references(value: Any) -> Iterator[str]:
 
 def without(bundle: dict[str, Any], *unwanted: str) -> dict[str, Any]:
     """The bundle without resources of some data classes and without references to them, as a release would leave it."""
-    kept = [e for e in bundle["entry"] if not e["resource"].get("meta", {}).get("security") or not unwanted_in(e, unwanted)]
+    kept = [
+        e for e in bundle["entry"] if not e["resource"].get("meta", {}).get("security") or not unwanted_in(e, unwanted)
+    ]
     urls = {entry["fullUrl"] for entry in kept}
 
     def clean(value: Any) -> Any:

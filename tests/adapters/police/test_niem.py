@@ -133,8 +133,12 @@ def test_a_suspect_is_a_person_apart() -> None:
 def test_free_text_is_narrative() -> None:
     """What is written in words is of class narrative, as a whole item or as a labelled element."""
     comment = resources(read("forensic-exam-request.xml"), "ServiceRequest")[0]["note"][0]
-    assert [label["valueCoding"]["code"] for label in comment["extension"] if label["url"] == INLINE_LABEL_URL] == ["narrative"]
-    texts = [item for item in resources(read("forensic-exam-result-values.xml"), "Observation") if "valueString" in item]
+    assert [label["valueCoding"]["code"] for label in comment["extension"] if label["url"] == INLINE_LABEL_URL] == [
+        "narrative"
+    ]
+    texts = [
+        item for item in resources(read("forensic-exam-result-values.xml"), "Observation") if "valueString" in item
+    ]
     assert [classes(item) for item in texts] == [{"narrative"}]
 
 
@@ -155,7 +159,9 @@ def test_a_personal_number_is_twelve_digits() -> None:
 def test_another_message_is_not_spoken() -> None:
     """An unknown document element is refused by its name."""
     with pytest.raises(Unsupported, match="ArrestReport"):
-        pack(NIEM).read(b'<cp:ArrestReport xmlns:cp="https://hub.onestop.example/niem/child-protection/1.0/"/>', CONTEXT)
+        pack(NIEM).read(
+            b'<cp:ArrestReport xmlns:cp="https://hub.onestop.example/niem/child-protection/1.0/"/>', CONTEXT
+        )
 
 
 @pytest.mark.parametrize(
@@ -238,7 +244,8 @@ def test_the_status_codes_are_those_of_the_crosswalk() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [Event.REFERRAL_REQUEST, Event.REFERRAL_STATUS, Event.RESULT, Event.EXAM_RECORD, Event.REPORT, Event.RECALL]
+    "event",
+    [Event.REFERRAL_REQUEST, Event.REFERRAL_STATUS, Event.RESULT, Event.EXAM_RECORD, Event.REPORT, Event.RECALL],
 )
 def test_what_the_police_can_be_told(event: Event) -> None:
     """The pack says each of these events, and no support need."""
