@@ -79,6 +79,11 @@ class Withdrawn:
     consent: str = ""
 
     @property
+    def name(self) -> str:
+        """What its synthetic names and numbers are made of."""
+        return f"B{self.number}"
+
+    @property
     def shelter(self) -> str:
         """The one agency that is told of this child, on this consent alone."""
         return f"shelter-{self.number}"
@@ -164,7 +169,7 @@ class City:
             point.unlink()
         mine = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
         mine |= {
-            "HUB_DATA_DIR": str(self.folder), "HUB_DATABASE_URL": self.database, "HUB_WORKERS": "6",
+            "HUB_DATA_DIR": str(self.folder), "HUB_DATABASE_URL": self.database, "HUB_WORKERS": "8",
             "HUB_HTTP_PORT": str(self.http), "HUB_MLLP_PORT": str(self.mllp), "HUB_FAILPOINTS": str(self.points),
         }  # fmt: skip
         with (self.folder / "hub.log").open("ab") as log:
@@ -189,6 +194,7 @@ class City:
 
     def arm(self, place: str) -> None:
         """The next thread that gets there stops."""
+        (self.points / f"{place}.hit").unlink(missing_ok=True)
         (self.points / place).touch()
 
     def stopped(self, place: str) -> bool:
@@ -252,9 +258,9 @@ class City:
 
     # --- setting up ------------------------------------------------------------------------------------------------
 
-    def settle_in(self, rounds: int) -> None:
+    def settle_in(self, withdrawals_to_come: int) -> None:
         """Start with agencies, child A whom three hospitals treat, and one child for each withdrawal to come."""
-        shelters = [f"shelter-{number}" for number in range(rounds)]
+        shelters = [f"shelter-{number}" for number in range(withdrawals_to_come)]
         clock = SystemClock()
         clinic = {
             "id": SENDER, "sector": "health", "unit": "exam-unit", "titles": {"vi": "Phòng khám Mẫu", "en": "Clinic"},
@@ -272,7 +278,7 @@ class City:
         for name in HOSPITALS:
             self._fact(case, "treating", {"agency": name})
             self._fact(case, "team", {"agency": name, "role": "examiner"})
-        self.withdrawn = [self._consenting(number) for number in range(rounds)]
+        self.withdrawn = [self._consenting(number) for number in range(withdrawals_to_come)]
         wait_for(lambda: all(self.post.at(name) for name in (*HOSPITALS, *shelters)) and self.resting(), 30)
 
     def _agency(self, name: str, sector: str) -> Mapping[str, Any]:
@@ -285,8 +291,8 @@ class City:
     def _consenting(self, number: int) -> Withdrawn:
         """A child of sixteen, whose own consent is the one ground on which one shelter is told."""
         child = Withdrawn(number)
-        assert self.say(f"B{number}", "mllp")
-        child.case, child.person = self._find(f"B{number}")
+        assert self.say(child.name, "mllp")
+        child.case, child.person = self._find(child.name)
         self._fact(child.case, "birth-date", {"date": _years_ago(16)})
         self._fact(child.case, "team", {"agency": child.shelter, "role": "shelter"})
         given = {
