@@ -19,7 +19,9 @@ OPEN = (DeliveryState.PENDING, DeliveryState.UNKNOWN)
 
 def inbox(parts: Parts, agency: str, limit: int = 50) -> tuple[Waiting, ...]:
     """What waits for `agency` to fetch, decided now: what may no longer leave is closed and not listed."""
-    pack = parts.packs[parts.registry.get(agency).packs.out or ""]
+    pack = parts.packs.get(parts.registry.get(agency).packs.out or "")
+    if pack is None:
+        return ()
     found: list[Waiting] = []
     for each in _open(parts, agency):
         if len(found) == limit:
@@ -85,8 +87,17 @@ def confirm(parts: Parts, agency: str, delivery: str) -> None:
         last = fetched[-1]
         if not attempts.close(unit, last.id, AttemptState.DELIVERED, at):
             return
-        about = {"case": held.case, "strand": held.strand, "delivery": held.id, "attempt": last.id}
-        audits.record(unit, audits.Entry("outcome", agency, agency=agency, outcome="delivered", **about), at)
+        entry = audits.Entry(
+            "outcome",
+            agency,
+            agency=agency,
+            case=held.case,
+            strand=held.strand,
+            delivery=held.id,
+            attempt=last.id,
+            outcome="delivered",
+        )
+        audits.record(unit, entry, at)
         if held.state is DeliveryState.SENDING:
             deliveries.finish(unit, deliveries.held_by(held), DeliveryState.DELIVERED, at)
         else:

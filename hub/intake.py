@@ -24,7 +24,7 @@ from consent.vocabulary import Event
 from hub import facts, identity, referrals
 from hub.bundles import claims_of, data_classes_of, event_of, focuses_of, patient_of
 from hub.envelope import Acknowledgement, Envelope
-from hub.errors import Busy, Conflict, Fault, Forbidden, NotFound, Refused, TooLarge
+from hub.errors import Busy, Conflict, Fault, Forbidden, KeyLost, NotFound, Refused, TooLarge
 from hub.identity import Match
 from hub.parts import Parts
 from hub.states import MessageState, StrandState
@@ -155,7 +155,10 @@ def _answer_again(parts: Parts, unit: Unit, earlier: Kept, head: Head) -> Acknow
     state = MessageState(earlier.state)
     if earlier.answer is None or earlier.intake_key is None:
         return Acknowledgement(earlier.id, state, head, duplicate=True)
-    answer = msgspec.json.decode(parts.vault.open(unit, earlier.intake_key, earlier.answer, _aad(earlier.id)))
+    try:
+        answer = msgspec.json.decode(parts.vault.open(unit, earlier.intake_key, earlier.answer, _aad(earlier.id)))
+    except KeyLost:
+        return Acknowledgement(earlier.id, state, head, duplicate=True)
     return Acknowledgement(
         earlier.id,
         state,

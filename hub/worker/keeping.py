@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event
+from typing import Final
 
 import structlog
 
+from hub import timely
 from hub.errors import Fenced
 from hub.lanes import DIED, after_failure
 from hub.parts import Parts
@@ -22,6 +24,8 @@ from hub.storage.store import Unit
 from hub.storage.withdrawals import Withdrawal
 
 HUB = "hub"
+LOOK_AGAIN: Final = timedelta(hours=6)
+LOOK_BACK: Final = timedelta(days=14)
 OPERATOR = "operator"
 
 log = structlog.get_logger()
@@ -41,6 +45,7 @@ class Keeper:
         self._parts, self._recall, self._look, self._stop = parts, recall, look, stop
         self._place = here()
         self._beaten = self._swept = float("-inf")
+        self._looked: datetime | None = None
 
     def run(self) -> None:
         """Until stopped."""
@@ -70,6 +75,7 @@ class Keeper:
             for key in vault_keys.expired(unit, at):
                 parts.vault.destroy(unit, key, at)
         self.settle()
+        self._look_again(at)
 
     def settle(self) -> None:
         """Make withdrawals effective that nothing holds back any more, with their recalls, in one commit."""
@@ -84,6 +90,14 @@ class Keeper:
             log.info("withdrawal-effective", withdrawal=withdrawal.id)
         if wake:
             parts.dispatcher.wake(wake)
+
+    def _look_again(self, at: datetime) -> None:
+        """A few times a day: what time alone changed; at first, what it changed while no process ran."""
+        if self._looked is not None and at - self._looked < LOOK_AGAIN:
+            return
+        timely.forget_keys(self._parts)
+        timely.look_again(self._parts, self._looked or at - LOOK_BACK)
+        self._looked = at
 
     def leave(self) -> None:
         """This process sends nothing any more."""
