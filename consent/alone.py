@@ -6,6 +6,7 @@ No law, no persons and no matrix here: those need facts that only the hub record
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from consent.canonical import input_hash
@@ -30,14 +31,25 @@ from consent.trees import LABEL_SYSTEMS, Ask, Result, judge_tree
 from consent.vocabulary import DATA_CLASS_SYSTEM, Basis, View
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request says in codes of its own, which may be wider than the hub's."""
+
+    purposes: tuple[str, ...]
+    """At least one; "" = not stated."""
+    actions: tuple[str, ...]
+    category: frozenset[Code] = frozenset()
+
+
 def decide_alone(
-    disclosure: Disclosure, facts: Facts, policy: Policy, at: datetime, corners: Corners, category: frozenset[Code]
+    disclosure: Disclosure, facts: Facts, policy: Policy, at: datetime, corners: Corners, asked: Asked
 ) -> Decision:
     """What the consents in `facts` say of `disclosure` by the corners of one profile."""
     edition = policy.at(at)
-    purposes = sorted(purpose.value for purpose in disclosure.purposes) or [""]
-    asks = tuple(_ask(disclosure, facts, at, corners, purpose) for purpose in purposes)
-    spoken = _spoken(facts, at, edition, corners, category, asks)
+    asks = tuple(
+        _ask(disclosure, facts, at, corners, purpose, action) for purpose in asked.purposes for action in asked.actions
+    )
+    spoken = _spoken(facts, at, edition, corners, asked.category, asks)
     outcome = _outcome([leaning for _, leaning in spoken])
     permitted = outcome is Outcome.PERMIT
     reasons = tuple(_reason(fact, leaning, edition) for fact, leaning in spoken)
@@ -62,12 +74,12 @@ def decide_alone(
     )
 
 
-def _ask(disclosure: Disclosure, facts: Facts, at: datetime, corners: Corners, purpose: str) -> Ask:
+def _ask(disclosure: Disclosure, facts: Facts, at: datetime, corners: Corners, purpose: str, action: str) -> Ask:
     return Ask(
         recipient=disclosure.recipient,
         sender=disclosure.sender,
         purpose=purpose,
-        action=disclosure.action.value,
+        action=action,
         at=at,
         zone=facts.zone,
         classes=frozenset(disclosure.classes),

@@ -14,7 +14,7 @@ from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from consent import model
-from consent.alone import decide_alone
+from consent.alone import Asked, decide_alone
 from consent.engine import decide
 from consent.errors import UnreadableInput
 from consent.fhir import as_list, codes_of, identifiers_of, read_consent
@@ -61,10 +61,13 @@ def decide_input(payload: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     alone = profile != "hub" or not any(payload.get(key) for key in ("person", "recipient", "facts"))
     disclosure = _disclosure(payload, references, facts, bundle, alone)
     if alone:
-        request = payload.get("request") or {}
-        decision = decide_alone(
-            disclosure, facts, policy, at, CORNERS[profile], frozenset(codes_of(request.get("category")))
+        request = payload.get("request", {})
+        asked = Asked(
+            purposes=tuple(dict.fromkeys(code.code for code in codes_of(request.get("purposeOfUse")))) or ("",),
+            actions=tuple(dict.fromkeys(code.code for code in codes_of(request.get("action")))) or ("disclose",),
+            category=frozenset(codes_of(request.get("category"))),
         )
+        decision = decide_alone(disclosure, facts, policy, at, CORNERS[profile], asked)
     else:
         decision = decide(disclosure, facts, policy, at)
     answer = _answer(decision)
@@ -113,8 +116,8 @@ def consents_from_input(
 
 def facts_from_input(payload: Mapping[str, Any], references: Mapping[str, Any], at: datetime) -> Facts:
     """The facts of an input: the person, what is recorded, and the consents."""
-    person = payload.get("person") or {}
-    stated = payload.get("facts") or {}
+    person = payload.get("person", {})
+    stated = payload.get("facts", {})
     if not isinstance(person, Mapping) or not isinstance(stated, Mapping):
         raise UnreadableInput("person and facts: objects are wanted")
     person_id = str(person.get("id", "person"))
@@ -155,7 +158,7 @@ def _birth(value: Any) -> date | None:
 
 
 def _references(payload: Mapping[str, Any]) -> dict[str, Any]:
-    stated = payload.get("references") or {}
+    stated = payload.get("references", {})
     if not isinstance(stated, Mapping):
         raise UnreadableInput("references: not an object")
     return {str(name): one for name, one in stated.items() if isinstance(one, Mapping)}
@@ -175,7 +178,7 @@ def _bundle(payload: Mapping[str, Any]) -> dict[str, Any]:
 def _disclosure(
     payload: Mapping[str, Any], references: Mapping[str, Any], facts: Facts, bundle: dict[str, Any], alone: bool
 ) -> Disclosure:
-    request = payload.get("request") or {}
+    request = payload.get("request", {})
     if not isinstance(request, Mapping):
         raise UnreadableInput("request: not an object")
     items = items_of(bundle) if "resources" in payload else () if alone else _probes(request)
@@ -186,17 +189,24 @@ def _disclosure(
         person=facts.person,
         case="",
         event=_member(Event, event, "request.event") if event else None,
-        purposes=frozenset(
-            _member(Purpose, one, "request.purposeOfUse")
-            for one in (code.code for code in codes_of(request.get("purposeOfUse")))
-        ),
-        action=_member(
-            Action, next((one.code for one in codes_of(request.get("action"))), "disclose"), "request.action"
-        ),
+        purposes=frozenset() if alone else _purposes(request),
+        action=Action.DISCLOSE if alone else _action(request),
         items=items,
         referral=str(request.get("referral", "")),
         classes=codes_of(request.get("class")),
     )
+
+
+def _purposes(request: Mapping[str, Any]) -> frozenset[Purpose]:
+    stated = codes_of(request.get("purposeOfUse"))
+    return frozenset(_member(Purpose, one.code, "request.purposeOfUse") for one in stated)
+
+
+def _action(request: Mapping[str, Any]) -> Action:
+    stated = codes_of(request.get("action"))
+    if len(stated) > 1:
+        raise UnreadableInput("request.action: one action at a time is judged on all layers")
+    return Action.DISCLOSE if not stated else Action(_member(Action, stated[0].code, "request.action"))
 
 
 def _probes(request: Mapping[str, Any]) -> tuple[Item, ...]:
@@ -220,7 +230,7 @@ _PROBE_TYPES: Final = {
 
 
 def _recipient(payload: Mapping[str, Any], request: Mapping[str, Any], references: Mapping[str, Any]) -> Party:
-    stated = payload.get("recipient") or {}
+    stated = payload.get("recipient", {})
     if not isinstance(stated, Mapping):
         raise UnreadableInput("recipient: not an object")
     identifiers = tuple(identifiers_of(request.get("actor"))) + tuple(identifiers_of(stated.get("identifier")))

@@ -178,7 +178,7 @@ def facts(rng: Random, sector: Sector) -> Facts:
         "plans": (plan(me, span=span(rng), approved_by=rng.choice(("a", "a", "")),
                   data_classes=frozenset(COMMON[:2]) if chance(rng, 4) else frozenset()),) if chance(rng, 3) else (),
         "emergencies": (emergency(me, kind=rng.choice(("vital", "break-glass")), second_factor=chance(rng, 2),
-                        officer=rng.choice(OFFICERS), span=span(rng)),) if chance(rng, 5) else (),
+                        officer=rng.choice(OFFICERS), span=span(rng)),) if chance(rng, 3) else (),
         "reports": (report(me, grave=chance(rng, 2), span=span(rng)),) if chance(rng, 4) else (),
         "referrals": (referral(rng.choice((me, "court")), rng.choice((me, "hotline")), order_number=rng.choice(("12/QĐ", "")),
                       service=rng.choice(("", "legal-aid"))),) if chance(rng, 2) else (),
