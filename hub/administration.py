@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -23,6 +24,8 @@ from hub.security.tokens import Caller, Role
 from hub.storage import administrators, attempts, audits, deliveries, messages, overview, strands, tasks, tokens
 from hub.storage.audits import Entry, Recorded
 from hub.storage.tasks import Task
+
+ADMINISTRATOR_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 
 RETRY_FOR: Final = timedelta(hours=24)
 """How long a delivery whose deadline has passed may try again once an operator lets it."""
@@ -67,7 +70,10 @@ def list_administrators(parts: Parts) -> list[dict[str, Any]]:
 def add_administrator(
     parts: Parts, actor: str, administrator: str, roles: Sequence[Role], jwks: Mapping[str, Any]
 ) -> None:
-    """Raises :class:`hub.errors.Conflict` if the id is taken, :class:`hub.errors.Invalid` for keys that are none."""
+    """Raises :class:`hub.errors.Conflict` if the id is taken, :class:`hub.errors.Invalid` for a wrong id or keys."""
+    if not ADMINISTRATOR_ID.fullmatch(administrator):
+        fault = Fault("id", "pattern", "lower-case letters, digits and hyphens, at least two: it stands in the ledger")
+        raise Invalid("This cannot be an administrator's id.", faults=(fault,))
     try:
         keys = Jwks.model_validate(jwks)
     except ValidationError as error:

@@ -35,7 +35,7 @@ class NewAdministrator(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")
+    id: str
     roles: list[Role] = Field(min_length=1)
     jwks: dict[str, Any]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +23,9 @@ from hub.errors import Misconfigured
 from hub.metrics import Metrics
 from hub.security.vault import make_root_key
 from hub.settings import Settings, read_settings
-from hub.storage import processes
+from hub.storage import overview, processes
 from hub.storage.store import Store
+from tests.fakes.certificates import Authority
 
 
 @pytest.fixture
@@ -67,6 +70,50 @@ def test_a_plain_mllp_door_off_this_machine_stays_shut(settings: Settings) -> No
     wide = read_settings(**settings.model_dump() | {"mllp_host": "0.0.0.0"})
     with pytest.raises(Misconfigured, match="HUB_MLLP_TLS_CERT"), serving.running(wide):
         pass
+
+
+def test_tls_doors_know_who_is_there(settings: Settings, tmp_path: Path) -> None:
+    """HTTPS answers; MLLP takes the registered certificate, rejects another one, and hears nobody without one."""
+    authority, stranger = Authority(tmp_path), Authority(tmp_path, "stranger")
+    certificate, key, _ = authority.certify("hub")
+    safe = read_settings(
+        **settings.model_dump()
+        | {"http_tls_cert": certificate, "http_tls_key": key, "mllp_tls_cert": certificate, "mllp_tls_key": key}
+        | {"mllp_tls_ca": authority.path}
+    )
+    known, other, unsigned = authority.certify("known"), authority.certify("other"), stranger.certify("unsigned")
+    entry = {
+        "id": "benh-vien-mau", "sector": "health", "unit": "exam-unit", "titles": {"vi": "Mẫu", "en": "Sample"},
+        "packs": {"in": ["health/hl7v2"]},
+        "transports": {"mllp": {"application": "HIS", "facility": "BV-MAU", "certificate": known[2]}},
+    }  # fmt: skip
+    sample = Path(__file__).parents[3] / "adapters" / "health" / "hl7v2" / "samples" / "oru-r01-exam.hl7"
+    with serving.running(safe) as doors:
+        doors.parts.registry.add(entry, "test")
+        trust = ssl.create_default_context(cafile=str(authority.path))
+        assert doors.url.startswith("https://")
+        assert httpx.get(f"{doors.url}/health", verify=trust, trust_env=False).status_code == 200
+
+        def say(pair: tuple[Path, Path, str] | None) -> bytes:
+            context = ssl.create_default_context(cafile=str(authority.path))
+            if pair is not None:
+                context.load_cert_chain(pair[0], pair[1])
+            with (
+                socket.create_connection(("127.0.0.1", doors.mllp_port), timeout=10) as plain,
+                context.wrap_socket(plain, server_hostname="127.0.0.1") as line,
+            ):
+                line.sendall(b"\x0b" + sample.read_bytes() + b"\x1c\r")
+                return line.recv(4096)
+
+        assert b"|CA|" in say(known)
+        assert b"|CR|" in say(other)
+        for pair in (unsigned, None):
+            heard = b""
+            with contextlib.suppress(OSError):
+                heard = say(pair)
+            assert heard == b""
+        with doors.parts.store.read() as unit:
+            assert len(overview.messages(unit)) == 1
 
 
 def test_the_command_says_one_line_and_ends_well(tmp_path: Path) -> None:

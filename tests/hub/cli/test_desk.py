@@ -111,6 +111,8 @@ def test_an_administrator_gets_a_key(hub: Run, tmp_path: Path) -> None:
     (listed,) = json.loads(hub("admin", "list", "--json")[1])
     assert (listed["id"], listed["roles"], "jwks" in listed) == ("van-hanh", ["operator"], False)
     assert hub("admin", "add", "x1", "--role", "king")[0] == 64
+    assert hub("admin", "add", "Thử-Nghiệm", "--role", "auditor", "--out", str(other))[0] == 2
+    assert not other.exists()
     assert hub("admin", "disable", "van-hanh")[0] == 0
     assert hub("agency", "list", "--as", "van-hanh")[0] == 2
 
