@@ -63,7 +63,7 @@ PLANTED: dict[str, tuple[str, str, frozenset[str]]] = {
     "Giấy-Chim-Trắng-32": ("giấy-", "{0}-", NOBODY),
     "HS-CHIM-33": ("HS-", "{0}-", frozenset({"school"})),
     "Lớp-Chim-34": ("6A", "{0}", frozenset({"school"})),
-    "Trường-Chim-35": ("Trường Mẫu", "{0}", ALL),
+    "KQ-CHIM-35": ("KQ-", "{0}-", TEAM),
     "999360360360": ("ni", "", TEAM),
     "BN-CHIM-37": ("mr", "", TEAM),
     "TE1999380380": ("hc", "", TEAM),
@@ -145,7 +145,9 @@ class Evidence:
 
     def leaks(self) -> dict[str, set[str]]:
         """Place -> canaries that stand there and may not."""
-        found = {place: found_in(PLANTED, data) for place, data in self.places.items()}
+        # The database is sealed noise: unwrapping it would only find what noise looks like.
+        depth = {"database": 0}
+        found = {place: found_in(PLANTED, data, depth.get(place, 3)) for place, data in self.places.items()}
         for agency, letters in self.received.items():
             forbidden = [canary for canary, (_, _, may) in PLANTED.items() if agency not in may]
             told = b"\n".join(letter.raw + json.dumps(letter.headers).encode() for letter in letters)
@@ -241,9 +243,8 @@ def test_no_canary_stands_where_it_must_not(tmp_path: Path, broker: Broker) -> N
 
 LEAKY = """
 import base64
-from hub import intake, logging
-from hub.messaging.kafka import KafkaDispatcher
-read, produce = intake.read, KafkaDispatcher._produce
+from hub import intake
+read = intake.read
 def leaking(parts, envelope):
     print(base64.b64encode(envelope.raw).decode(), flush=True)
     (parts.settings.data_dir / "BN-CHIM-37.txt").write_text("")

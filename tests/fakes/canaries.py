@@ -30,9 +30,9 @@ def fold(text: str) -> str:
     return "".join(sign for sign in spread if not unicodedata.combining(sign))
 
 
-def found_in(canaries: Iterable[str], data: bytes) -> set[str]:
-    """Which canaries stand in `data`, wrapped or not."""
-    texts = [fold(text) for layer in unwrap(data) for text in _texts(layer)]
+def found_in(canaries: Iterable[str], data: bytes, depth: int = _DEPTH) -> set[str]:
+    """Which canaries stand in `data`, wrapped (up to `depth` times) or not."""
+    texts = {fold(text) for layer in unwrap(data, depth) for text in _texts(layer)}
     return {canary for canary in canaries if any(fold(canary) in text for text in texts)}
 
 
