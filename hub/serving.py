@@ -16,7 +16,7 @@ import structlog
 import uvicorn
 from anyio import to_thread
 
-from hub import exchange, wiring
+from hub import exchange, timely, wiring
 from hub.api.app import create_app
 from hub.clock import Clock
 from hub.edges.hl7 import Hl7Door
@@ -71,7 +71,7 @@ class Hub:
         settings = read_settings(**self._settings.model_dump() | {"http_port": listener.getsockname()[1]})
         with contextlib.closing(listener), wiring.opened(settings, self._clock) as parts:
             log.info("packs", count=len(parts.packs))
-            worker = Worker(parts, exchange.deliver, exchange.recall, settings.workers)
+            worker = Worker(parts, exchange.deliver, exchange.recall, settings.workers, timely.pass_time)
             worker.start()
             try:
                 async with _mllp(parts) as port:

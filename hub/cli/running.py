@@ -37,7 +37,7 @@ def worker(
     import signal
     from threading import Thread
 
-    from hub import exchange, logging, wiring
+    from hub import exchange, logging, timely, wiring
     from hub.settings import read_settings
     from hub.worker import Worker
 
@@ -47,7 +47,7 @@ def worker(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked.set())
     with wiring.opened(settings) as parts:
-        working = Worker(parts, exchange.deliver, exchange.recall, count)
+        working = Worker(parts, exchange.deliver, exchange.recall, count, timely.pass_time)
         working.start()
         typer.echo(f"hub worker ready  ({count} threads)")
         Thread(target=_then_set, args=(working.wait, asked), daemon=True).start()

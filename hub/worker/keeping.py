@@ -11,7 +11,6 @@ from typing import Final
 
 import structlog
 
-from hub import timely
 from hub.errors import Fenced
 from hub.lanes import DIED, after_failure
 from hub.parts import Parts
@@ -40,8 +39,10 @@ class Keeper:
         recall: Callable[[Parts, Unit, Iterable[Withdrawal]], list[str]],
         look: Callable[[], None],
         stop: Event,
+        passing: Callable[[Parts, datetime], object],
     ) -> None:
-        """`look` calls the senders; `stop` is set when this process was taken for dead."""
+        """`look` calls the senders; `stop` is set when this process was taken for dead; `passing` is what time does."""
+        self._passing = passing
         self._parts, self._recall, self._look, self._stop = parts, recall, look, stop
         self._place = here()
         self._beaten = self._swept = float("-inf")
@@ -95,8 +96,7 @@ class Keeper:
         """A few times a day: what time alone changed; at first, what it changed while no process ran."""
         if self._looked is not None and at - self._looked < LOOK_AGAIN:
             return
-        timely.forget_keys(self._parts)
-        timely.look_again(self._parts, self._looked or at - LOOK_BACK)
+        self._passing(self._parts, self._looked or at - LOOK_BACK)
         self._looked = at
 
     def leave(self) -> None:

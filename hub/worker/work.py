@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from threading import Condition, Event, Lock, Thread
 
 import structlog
@@ -29,6 +30,7 @@ from hub.worker.keeping import Keeper, note_failure
 
 Deliver = Callable[[Parts, Claim], DeliveryState]
 Recall = Callable[[Parts, Unit, Iterable[Withdrawal]], list[str]]
+Passing = Callable[[Parts, datetime], object]
 
 log = structlog.get_logger()
 
@@ -36,14 +38,16 @@ log = structlog.get_logger()
 class Worker:
     """Delivers until it is stopped."""
 
-    def __init__(self, parts: Parts, deliver: Deliver, recall: Recall, threads: int = 4) -> None:
-        """`deliver` and `recall` are :mod:`hub.exchange`'s; starts nothing yet."""
+    def __init__(
+        self, parts: Parts, deliver: Deliver, recall: Recall, threads: int = 4, passing: Passing = lambda *_: None
+    ) -> None:
+        """`deliver` and `recall` are :mod:`hub.exchange`'s, `passing` is `hub.timely.pass_time`; starts nothing yet."""
         self._parts, self._deliver = parts, deliver
         self._stop, self._looks = Event(), Condition()
         self._look = 0
         self._hand_lock = Lock()
         self._in_hand: Counter[str] = Counter()
-        self._keeper = Keeper(parts, recall, self.look, self._stop)
+        self._keeper = Keeper(parts, recall, self.look, self._stop, passing)
         self._threads = [self._thread("dispatcher", self._dispatch), self._thread("keeper", self._keeper.run)]
         self._threads += [self._thread(f"sender-{number}", self._send) for number in range(threads)]
 
