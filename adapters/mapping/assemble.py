@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
+from adapters.errors import Unmappable
 from adapters.mapping import identity, paths
 from adapters.mapping.dates import fhir_moment
 from adapters.mapping.making import Making
@@ -13,10 +15,21 @@ from adapters.mapping.paths import Json, Step
 from adapters.mapping.reader import repeated
 from adapters.mapping.walk import Made, Walk, label_codings
 from adapters.pack import Bundle, Context, Deviation, Head
+from adapters.r4 import table
 from consent.vocabulary import CLAIM_URL, EVENT_SYSTEM, HUB_BASE
 
 MESSAGE_ID_SYSTEM = f"{HUB_BASE}/NamingSystem/message-id"
 MESSAGE_KEY_URL = f"{HUB_BASE}/StructureDefinition/message-key"
+
+
+@cache
+def required_elements(kind: str) -> tuple[tuple[str, ...], ...]:
+    """The elements that R4 requires of a resource; of a choice, the names that each may have."""
+    choices: dict[str, list[str]] = {}
+    for name, element in table.fields(kind).items():
+        if element.min:
+            choices.setdefault(element.choice or name, []).append(name)
+    return tuple((*names, *(f"_{name}" for name in names)) for names in choices.values())
 
 
 class Assembly:
@@ -169,7 +182,10 @@ class Assembly:
                 _refer_to(made.resource, steps, target.full_url)
 
     def _finish(self, made: Made) -> Json:
-        """The resource with its id, labels and tag."""
+        """The resource with its id, labels and tag; what R4 requires and the message does not give refuses."""
+        for names in required_elements(made.type):
+            if not any(name in made.resource for name in names):
+                raise Unmappable(made.place, "required", f"{made.type}.{names[0]} is required, and nothing here gives it")
         meta: Json = {"security": [dict(c) for c in label_codings(made.row.data_class, made.row.row.labels)]}
         if not made.keyed:
             meta["tag"] = [dict(identity.NEVER_MATCHES)]
@@ -179,7 +195,9 @@ class Assembly:
     def _header(self, pack: tuple[str, str]) -> Json:
         fields, context = self.head.fields, self.context
         key = self.head.key or self.salt
-        url = identity.full_url(context.id_key, "MessageHeader", context.agency, key, str(self.strand))
+        child = next((made for made in self.walk.made if made.type == "Patient" and made.keyed), None)
+        part = child.full_url if child is not None else str(self.strand)
+        url = identity.full_url(context.id_key, "MessageHeader", context.agency, key, part)
         header: Json = {"_url": url, "resourceType": "MessageHeader", "id": url.removeprefix("urn:uuid:")}
         header["meta"] = {"source": f"{HUB_BASE}/pack/{pack[0]}#{pack[1]}"}
         claims = [claim_extension(claim, context.agency) for claim in self.walk.claims]

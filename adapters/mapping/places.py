@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.codecs.er7 import Part, Segment
+from adapters.codecs.er7 import Part
 from adapters.errors import BrokenPack
 from adapters.mapping.structure import Grammar, Group, Item
 from adapters.tree import Branch, Node, State

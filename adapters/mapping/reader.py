@@ -350,11 +350,23 @@ def _format_constant(row: Row, env: Env) -> Reader:
     def read(frame: Frame) -> bool:
         for node in walk_to(frame):
             value, holder = places.leaf(node)
-            if value is not None and row.out in (ORDINAL, paths.text_of(value)):
+            said = None if value is None else paths.text_of(value)
+            if said == row.out:
                 frame.walk.seen.append(holder)
+            elif said is not None and row.out == ORDINAL:
+                frame.walk.seen.append(holder)
+                if said != str(_ordinal(frame)):
+                    frame.walk.note(holder.place, LossKind.NORMALISE, "numbered in order")
         return False
 
     return read
+
+
+def _ordinal(frame: Frame) -> int:
+    """Which repeat of its block a frame stands on, from 1."""
+    above = frame.up.node if frame.up is not None else None
+    siblings = above.by.get(frame.node.name, []) if isinstance(above, Group) else []
+    return next((number for number, node in enumerate(siblings, 1) if node is frame.node), 1)
 
 
 def _element(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node], bool]:
