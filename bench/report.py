@@ -98,11 +98,10 @@ def _served(figures: list[Figure]) -> str:
 
 
 def _library(figures: list[Figure]) -> str:
-    lines = ["## Libraries", "", "| What | Processor µs for each | Pieces |", "|---|---|---|"]
+    lines = ["## Libraries and commands", "", "| What | Processor time for each | Pieces |", "|---|---|---|"]
     for each in figures:
         if not each.served and not each.missing:
-            micros = _plain(Spread.of([1e6 * cost for cost in each.costs]))
-            lines.append(f"| {each.what} | {micros} | {each.count} |")
+            lines.append(f"| {each.what} | {_duration(Spread.of(each.costs))} | {each.count} |")
     return "\n".join(lines) + "\n" if len(lines) > 4 else ""
 
 
@@ -129,6 +128,11 @@ def _times(spread: Spread | None) -> str:
 
 def _plain(spread: Spread) -> str:
     return f"{_short(spread.middle)} ({_short(spread.low)}–{_short(spread.high)})"
+
+
+def _duration(seconds: Spread) -> str:
+    unit, factor = ("µs", 1e6) if seconds.middle < 0.01 else ("ms", 1e3)
+    return f"{_plain(Spread(seconds.middle * factor, seconds.low * factor, seconds.high * factor))} {unit}"
 
 
 def _milliseconds(seconds: list[float]) -> str:

@@ -18,13 +18,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import library, report, served
+from bench import library, report, served, starting
 from bench.figures import Figure, Memory
 from bench.messages import CHILDREN
 from bench.processes import busy_seconds
 
 ROOT = Path(__file__).parent.parent
 FEWEST_ROUNDS = 5
+PARTS = ("library", "starting", "served")
 
 
 def main() -> int:
@@ -37,18 +38,23 @@ def main() -> int:
     if given.only in ("", "library"):
         _say("libraries")
         figures += _library(given.rounds, given.library_seconds)
+    if given.only in ("", "starting"):
+        _say("starts of commands")
+        with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
+            figures += starting.measure(given.rounds, Path(folder))
     if given.only in ("", "served"):
         with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
             found, memories = served.measure(given.rounds, given.seconds, Path(folder), _say)
         figures += found
     seconds = time.monotonic() - start
-    others = max(0.0, busy_seconds() - busy - _own_seconds()) / (seconds * (os.cpu_count() or 1))
+    own = _own_seconds()
+    others = max(0.0, busy_seconds() - busy - own) / (seconds * (os.cpu_count() or 1))
     run = report.Run(began, seconds, given.rounds, given.seconds, CHILDREN, load, others)
-    report.write(given.out, run, figures, (*served.COMPARISONS, *library.COMPARISONS), memories)
+    report.write(given.out, run, figures, (*served.COMPARISONS, *library.COMPARISONS, *starting.COMPARISONS), memories)
     for figure in figures:
         if figure.missing:
             _say(f"could not be measured: {figure.what}: {figure.missing}")
-    _say(f"{seconds:.0f} s; see {os.path.relpath(given.out)}")
+    _say(f"{seconds:.0f} s, of which {own:.0f} s of processor time; see {os.path.relpath(given.out)}")
     return exit_code(figures, given.allow_missing)
 
 
@@ -62,7 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=FEWEST_ROUNDS, help=f"rounds; at least {FEWEST_ROUNDS}")
     parser.add_argument("--seconds", type=float, default=1.5, help="seconds for each server in a round")
     parser.add_argument("--library-seconds", type=float, default=0.15, help="seconds for each library in a round")
-    parser.add_argument("--only", choices=("library", "served"), default="", help="measure one half")
+    parser.add_argument("--only", choices=PARTS, default="", help="measure one part")
     parser.add_argument("--allow-missing", action="store_true", help="exit 0 even if something could not be measured")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "performance.md", help="where the page goes")
     given = parser.parse_args()
