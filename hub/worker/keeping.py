@@ -39,7 +39,7 @@ class Keeper:
         recall: Callable[[Parts, Unit, Iterable[Withdrawal]], list[str]],
         look: Callable[[], None],
         stop: Event,
-        passing: Callable[[Parts, datetime], object],
+        passing: Callable[[Parts, datetime], object] = lambda *_: None,
     ) -> None:
         """`look` calls the senders; `stop` is set when this process was taken for dead; `passing` is what time does."""
         self._passing = passing
