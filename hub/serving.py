@@ -61,6 +61,7 @@ class Hub:
         """Opens nothing yet."""
         self._settings, self._clock = settings, clock
         self._server: uvicorn.Server | None = None
+        self._asked = self._declared_dead = False
 
     async def run(self, ready: Callable[[Doors], None]) -> None:
         """Open the doors, say `ready`, serve until told to stop, leave in order.
@@ -73,6 +74,7 @@ class Hub:
             log.info("packs", count=len(parts.packs))
             worker = Worker(parts, exchange.deliver, exchange.recall, settings.workers, timely.pass_time)
             worker.start()
+            threading.Thread(target=self._follow, args=(worker,), name="follow-worker", daemon=True).start()
             try:
                 async with _mllp(parts) as port:
                     await self._serve(
@@ -80,11 +82,23 @@ class Hub:
                     )
             finally:
                 await asyncio.to_thread(worker.stop)
+            if self._declared_dead:
+                raise Misconfigured("This process was declared dead elsewhere, so it stopped. Start it again.")
 
     def stop(self) -> None:
         """Take no more, finish what is under way. Safe from a signal handler or another thread."""
+        self._asked = True
+        self._close()
+
+    def _close(self) -> None:
         if self._server is not None:
             self._server.should_exit = True
+
+    def _follow(self, worker: Worker) -> None:
+        """A worker that stopped itself was declared dead: withdrawals count on it, so nothing may leave by any door."""
+        worker.wait()
+        self._declared_dead = not self._asked
+        self._close()
 
     async def _serve(self, parts: Parts, listener: socket.socket, ready: Callable[[], None]) -> None:
         settings = parts.settings

@@ -25,6 +25,7 @@ from hub.security.vault import make_root_key
 from hub.settings import Settings, read_settings
 from hub.storage import overview, processes
 from hub.storage.store import Store
+from tests.conftest import answers, wait_for
 from tests.fakes.certificates import Authority
 
 
@@ -130,6 +131,22 @@ def test_the_command_says_one_line_and_ends_well(tmp_path: Path) -> None:
         rest, logged = process.communicate(timeout=60)
     assert (process.returncode, rest) == (0, "")
     assert "Traceback" not in logged
+
+
+def test_a_process_that_was_declared_dead_shuts_its_doors(tmp_path: Path) -> None:
+    """Withdrawals count on its silence: it stops by itself, inbox and all, and says why."""
+    settings = read_settings(data_dir=tmp_path, http_port=0, mllp_port=0, workers=1)
+    make_root_key(settings.key_file)
+
+    def declare_dead() -> None:
+        with serving.running(settings) as doors:
+            with doors.parts.store.write() as unit:
+                processes.end(unit, doors.parts.presence.id, doors.parts.clock.now())
+            port = int(doors.url.rsplit(":", 1)[1])
+            wait_for(lambda: not answers(port), 30)
+
+    with pytest.raises(Misconfigured, match="declared dead"):
+        declare_dead()
 
 
 def test_too_many_at_once_hear_when_to_come_again() -> None:
