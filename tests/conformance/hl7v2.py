@@ -1,4 +1,4 @@
-"""The public HL7 v2 samples: what is spoken translates to a valid bundle with 90 % of the fields; the rest is refused by name."""
+"""The public HL7 v2 samples: what is spoken translates to a valid bundle, the rest is refused by name."""
 
 from __future__ import annotations
 

@@ -60,11 +60,11 @@ def page(sections: Iterable[Section]) -> str:
     lines = [
         "# Conformance",
         "",
-        "Written by `make conformance SAMPLES=DIR`; do not edit. The samples are public files of others and are not kept here.",
+        "Written by `make conformance SAMPLES=DIR`; do not edit. The samples are others' and are not kept here.",
         "",
-        "A *field* is one repetition of a field of a segment of which something is mapped; it counts as mapped when something of it",
-        "arrives in the bundle. *Leaves* are all populated components of all segments, whether a row knows the segment or not.",
-        "What does not arrive is listed by place.",
+        "A *field* is one repetition of a field of a segment of which something is mapped; it counts as mapped when",
+        "something of it arrives in the bundle. *Leaves* are all populated components of all segments, whether a row",
+        "knows the segment or not. What does not arrive is listed by place.",
     ]
     for section in sections:
         lines += ["", f"## {section.title}", "", section.claim, "", *_table(section.results)]

@@ -209,7 +209,7 @@ def test_every_agreed_version_is_read(version: str) -> None:
 
 
 def test_a_later_message_finds_the_same_resources() -> None:
-    """The same record read at another time, from the same agency, has the same addresses; another agency's record has not."""
+    """An agency's record has the same addresses at any time; another agency's has others."""
     later = Context(at=datetime(2027, 1, 1, tzinfo=UTC), agency=packs.CONTEXT.agency, salt=b"other")
     other = Context(at=packs.CONTEXT.at, agency="another", salt=b"sample")
     raw = (

@@ -78,7 +78,7 @@ def test_two_nameless_children_do_not_become_one() -> None:
     ],
 )
 def test_a_value_never_falls_through(old: str, new: str, place: str) -> None:
-    """A value of an unknown type, a number that is none and a mark that is not agreed refuse the message at their place."""
+    """An unknown type of value, a number that is none and an unknown comparator refuse at their place."""
     with pytest.raises(Refusal) as refusal:
         read(exam(old, new))
     assert refusal.value.place.startswith(place)
