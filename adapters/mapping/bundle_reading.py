@@ -200,7 +200,8 @@ class BundleReading:
         """The canonical MessageHeader: what the sender said in its own, the event, who claims what, the focus."""
         context, said = self.context, dict(header.resource) if header else {}
         key = self.head.key or self.salt
-        url = identity.full_url(context.id_key, "MessageHeader", context.agency, key, str(number))
+        part = next((entry.url for entry in mine if entry.type == "Patient" and entry.keyed), str(number))
+        url = identity.full_url(context.id_key, "MessageHeader", context.agency, key, part)
         first: Json = {"resourceType": "MessageHeader", "id": url.removeprefix("urn:uuid:")}
         first["meta"] = {"source": self.source}
         kept: Json = {name: said[name] for name in _HEADER_KEPT if name in said}
