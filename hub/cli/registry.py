@@ -50,6 +50,18 @@ def add_agency(file: Input, admin: As = "") -> None:
     typer.echo(added[0].id)
 
 
+@agency.command("key")
+def set_agency_key(agency_id: str, file: Input, admin: As = "") -> None:
+    """Give a registered agency its public keys: a JWK set, as `hub keys agency` prints it."""
+    from hub import administration
+
+    jwks = read_object(file)
+    with at_desk(admin, "agency-add") as (parts, caller):
+        entry = parts.registry.get(agency_id).document() | {"jwks": jwks}
+        administration.add_agencies(parts, caller.id, [entry])
+    typer.echo(agency_id)
+
+
 @agency.command("list")
 def list_agencies(admin: As = "", as_json: Json = False) -> None:
     """List all agencies."""
