@@ -275,7 +275,7 @@ def test_the_hub_profile_judges_all_layers_when_it_is_told_the_facts() -> None:
         {"recipient": {"sector": "army"}},
         {"resources": ["x"]},
         {"references": []},
-        {"request": {"purposeOfUse": ["FUN"]}},
+        {"request": {"purposeOfUse": ["FUN"]}, "person": {"id": "x"}},
     ],
     ids=lambda payload: next(iter(payload)),
 )

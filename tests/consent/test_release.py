@@ -187,3 +187,23 @@ def test_rekeying_leaves_no_old_name() -> None:
     assert "urn:uuid:patient" not in text
     known = {one["fullUrl"] for one in out["entry"]}
     assert {one["reference"] for one in out["entry"][4]["resource"]["result"]} <= known
+
+
+def test_a_narrative_inside_a_section_is_left_out() -> None:
+    """Narrative is left out at any depth, not only at the top of a resource."""
+    section = {"title": "History", "text": {"status": "generated", "div": f"<div>{CANARY}</div>"}}
+    composition = entry(
+        "composition",
+        DataClass.MEDICAL_EXAM,
+        resourceType="Composition",
+        status="final",
+        type=coded("note"),
+        date="2026-06-01",
+        author=[{"type": "Organization", "identifier": {"system": "urn:o", "value": "h"}}],
+        title="Exam",
+        section=[section],
+    )
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [composition]}
+    out = released(bundle, Sector.HEALTH, child(treating=(treating(),)))
+    assert names(out) == ["composition"]
+    assert out["entry"][0]["resource"]["section"] == [{"title": "History"}]
