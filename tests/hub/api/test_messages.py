@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from typing import Any
 
 import pytest
 
+from hub.api.messages import Handing
+from hub.envelope import Fetched
 from hub.storage import overview
 from tests.fakes.door import Door, places
 from tests.fakes.world import HOSPITAL, NAME, PERSONAL_NUMBER, POLICE, SHELTER, exam, patient
@@ -178,3 +181,22 @@ def test_problems_hold_no_personal_data(door: Door) -> None:
         assert answer.status_code >= 400
         assert NAME not in answer.text
         assert PERSONAL_NUMBER not in answer.text
+
+
+def test_the_line_hears_when_a_fetch_breaks_off() -> None:
+    """A connection that ends before, in or after the body: the attempt is over each time, and only once."""
+    ended: list[str] = []
+    fetched = Fetched("d", "a", "out-1", b"body", "application/json", done=lambda: ended.append("over"))
+
+    async def send(_message: Any) -> None:
+        raise OSError("gone")
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def story() -> None:
+        with pytest.raises(OSError, match="gone"):
+            await Handing(fetched)({"type": "http"}, receive, send)
+
+    asyncio.run(story())
+    assert ended == ["over"]
