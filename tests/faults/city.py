@@ -7,6 +7,7 @@ are compared by :meth:`City.violations`.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from hub.storage.store import Store
 from tests.conftest import free_port, wait_for
 
 ROLES = ("operator", "case-worker", "consent-admin", "auditor")
+ROOT = Path(__file__).parents[2]
 SENDER = "clinic"
 HOSPITALS = ("hospital-1", "hospital-2", "hospital-3")
 RESTING = {
@@ -129,15 +131,17 @@ class City:
 
     folder: Path
     database: str
-    entry: tuple[str, ...] = ("-m", "hub")
-    """How Python is told to start the hub; a seeded bug is a program of its own."""
+    bug: str = ""
+    """Python that breaks the hub on purpose, run before it starts."""
     store: Store = field(init=False)
     post: Post = field(init=False)
     http: int = field(default_factory=free_port)
     mllp: int = field(default_factory=free_port)
     admin: Client = field(init=False)
     clinic: Client = field(init=False)
-    process: subprocess.Popen[bytes] | None = None
+    nursery: subprocess.Popen[str] | None = None
+    pid: int = 0
+    """The serving process; 0 = none."""
     told: list[Told] = field(default_factory=list)
     withdrawn: list[Withdrawn] = field(default_factory=list)
 
@@ -167,26 +171,37 @@ class City:
         """Start the hub, with no failpoint armed."""
         for point in self.points.iterdir():
             point.unlink()
+        nursery = self.nursery = self.nursery or self._nursery()
+        assert nursery.stdin is not None
+        assert nursery.stdout is not None
+        nursery.stdin.write("start\n")
+        nursery.stdin.flush()
+        self.pid = int(nursery.stdout.readline())
+        wait_for(self._up, 60)
+
+    def kill(self) -> None:
+        """SIGKILL: no handler runs, nothing is flushed."""
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            wait_for(lambda: not Path(f"/proc/{self.pid}").exists())
+            self.pid = 0
+
+    def _nursery(self) -> subprocess.Popen[str]:
         mine = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
         mine |= {
             "HUB_DATA_DIR": str(self.folder), "HUB_DATABASE_URL": self.database, "HUB_WORKERS": "8",
             "HUB_HTTP_PORT": str(self.http), "HUB_MLLP_PORT": str(self.mllp), "HUB_FAILPOINTS": str(self.points),
         }  # fmt: skip
+        command = [sys.executable, "-c", f"{self.bug}\nfrom tests.faults.nursery import main\nmain()"]
         with (self.folder / "hub.log").open("ab") as log:
-            command = [sys.executable, *self.entry, "serve"]
-            self.process = subprocess.Popen(command, env=mine, stdout=log, stderr=log)
-        wait_for(self._up, 60)
-
-    def kill(self) -> None:
-        """SIGKILL: no handler runs, nothing is flushed."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
+            pipe = subprocess.PIPE
+            return subprocess.Popen(command, env=mine, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=log, text=True)
 
     def close(self) -> None:
         """Kill what runs and let everything go."""
         self.kill()
+        if self.nursery is not None:
+            self.nursery.communicate()
         self.post.close()
         self.admin.close()
         self.clinic.close()
@@ -202,8 +217,7 @@ class City:
         return (self.points / f"{place}.hit").exists()
 
     def _up(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, (self.folder / "hub.log").read_text()[-2000:]
+        assert Path(f"/proc/{self.pid}").exists(), (self.folder / "hub.log").read_text()[-2000:]
         try:
             return httpx.get(f"{self.base}/health", timeout=2, trust_env=False).status_code == 200
         except httpx.HTTPError:
@@ -262,15 +276,10 @@ class City:
         """Start with agencies, child A whom three hospitals treat, and one child for each withdrawal to come."""
         shelters = [f"shelter-{number}" for number in range(withdrawals_to_come)]
         clock = SystemClock()
-        clinic = {
-            "id": SENDER, "sector": "health", "unit": "exam-unit", "titles": {"vi": "Phòng khám Mẫu", "en": "Clinic"},
-            "facility": SENDER, "packs": {"in": ["health/hl7v2"]}, "jwks": self.clinic.jwks,
-            "transports": {"mllp": {"application": "HIS", "facility": SENDER}},
-        }  # fmt: skip
         told = [self._agency(name, "health") for name in HOSPITALS] + [
             self._agency(name, "social") for name in shelters
         ]
-        Registry(self.store, clock).add_all([clinic, *told], "admin-one")
+        Registry(self.store, clock).add_all([clinic(self.clinic.jwks), *told], "admin-one")
         self.start()
         assert self.say("A", "mllp")
         case, _ = self._find("A")
@@ -376,13 +385,22 @@ class City:
 
 
 @contextmanager
-def city(folder: Path, database: str, entry: tuple[str, ...] = ("-m", "hub")) -> Iterator[City]:
+def city(folder: Path, database: str, bug: str = "") -> Iterator[City]:
     """A town for one test."""
-    town = City(folder, database, entry)
+    town = City(folder, database, bug)
     try:
         yield town
     finally:
         town.close()
+
+
+def clinic(jwks: Mapping[str, Any]) -> dict[str, Any]:
+    """The registry entry of the one who speaks."""
+    return {
+        "id": SENDER, "sector": "health", "unit": "exam-unit", "titles": {"vi": "Phòng khám Mẫu", "en": "Clinic"},
+        "facility": SENDER, "packs": {"in": ["health/hl7v2"]}, "jwks": jwks,
+        "transports": {"mllp": {"application": "HIS", "facility": SENDER}},
+    }  # fmt: skip
 
 
 def number_of(child: str) -> str:
