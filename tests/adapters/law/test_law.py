@@ -100,7 +100,7 @@ def test_part_five_every_bundle_is_valid(id_: str, name: str) -> None:
 
 @pytest.mark.parametrize(("id_", "name"), ALL)
 def test_part_three_reading_what_was_written_changes_nothing(id_: str, name: str) -> None:
-    """read(write(read(m))) == read(m), fullUrls included, where the writer reports no loss; a second write is byte-equal."""
+    """read(write(read(m))) == read(m), fullUrls included, where nothing was lost; a second write is byte-equal."""
     for pack, _, reading in _readings(id_, name):
         context = _context(reading)
         for strand in reading.strands:
@@ -121,7 +121,7 @@ def test_part_three_reading_what_was_written_changes_nothing(id_: str, name: str
 
 @pytest.mark.parametrize(("id_", "name"), [one for one in ALL if isinstance(PACKS[one[0]], RowPack)])
 def test_part_two_each_leaf_comes_back_or_is_declared(id_: str, name: str) -> None:
-    """Each source leaf comes back with its value, or stands in a loss list; nothing comes that was not there or declared."""
+    """Each source leaf comes back with its value, or stands in a loss list."""
     for pack, raw, reading in _readings(id_, name):
         if len(reading.strands) != 1 or not pack.writes(reading.head.event):  # type: ignore[arg-type]
             continue
@@ -172,9 +172,7 @@ def test_part_six_every_bundle_goes_through_every_writer(id_: str, name: str) ->
             raw = _written(other, strand, replace(_context(reading), dialect=""))
             if raw is None:
                 continue
-            try:
-                again = other.read(raw, CONTEXT)
-            except Refusal as refusal:
-                assert refusal.kind == "unsupported", other.id
+            if _only_written(other, raw):
                 continue
+            again = other.read(raw, CONTEXT)
             assert all(not validate(found.bundle) for found in again.strands)
