@@ -58,8 +58,8 @@ class Comparison:
     ours: str
     theirs: str
     """Keys of two figures."""
-    goal: str = ""
-    """What the design asks for, as words; "" = nothing."""
+    goal: float = 0.0
+    """The least ratio that the design asks for; 0 = nothing is asked."""
 
 
 @dataclass(slots=True)

@@ -71,8 +71,9 @@ def _commit() -> str:
 
 
 def _ratios(comparisons: Iterable[Comparison], known: Mapping[str, Figure]) -> str:
-    lines = ["## Against peers", "", "| Work | Against | Goal | By the clock | By processor time |"]
+    lines = ["## Against peers", "", "| Work | Against | Goal, at least | By the clock | By processor time |"]
     lines.append("|---|---|---|---|---|")
+    asked = met = 0
     for each in comparisons:
         ours, theirs = known.get(each.ours), known.get(each.theirs)
         if ours is None or theirs is None:
@@ -82,8 +83,11 @@ def _ratios(comparisons: Iterable[Comparison], known: Mapping[str, Figure]) -> s
         else:
             clock, cost = ratio(ours.rates, theirs.rates), ratio(theirs.costs, ours.costs)
             found = f"{_times(clock)} | {_times(cost)}"
-        lines.append(f"| {each.what} | {theirs.what} | {each.goal or '—'} | {found} |")
-    return "\n".join(lines) + "\n"
+            met += bool(each.goal and clock and clock.middle >= each.goal)
+        asked += bool(each.goal)
+        goal = f"{each.goal:g}x" if each.goal else "—"
+        lines.append(f"| {each.what} | {theirs.what} | {goal} | {found} |")
+    return "\n".join([*lines, "", f"Goals met, by the clock: {met} of {asked}."]) + "\n"
 
 
 def _served(figures: list[Figure]) -> str:

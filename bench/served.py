@@ -110,17 +110,19 @@ def families() -> list[Family]:
 
 
 COMPARISONS: Final = (
-    Comparison("Durable POST of an Observation (SQLite)", "hub/sqlite/fhir", "fhirstarter", "8x"),
-    Comparison("The same", "hub/sqlite/fhir", "echo", "0.15x"),
-    Comparison("Durable POST of an Observation (PostgreSQL)", "hub/postgresql/fhir", "fhirstarter", "8x"),
-    Comparison("The same", "hub/postgresql/fhir", "echo", "0.15x"),
+    Comparison("Durable POST of an Observation (SQLite)", "hub/sqlite/fhir", "fhirstarter", 8),
+    Comparison("Durable POST of an Observation (SQLite)", "hub/sqlite/fhir", "echo", 0.15),
+    Comparison("Durable POST of an Observation (PostgreSQL)", "hub/postgresql/fhir", "fhirstarter", 8),
+    Comparison("Durable POST of an Observation (PostgreSQL)", "hub/postgresql/fhir", "echo", 0.15),
     Comparison("ORU by MLLP, 1 connection (SQLite)", "hub/sqlite/mllp-1", "foundry/mllp-1"),
-    Comparison("ORU by MLLP, 8 connections (SQLite)", "hub/sqlite/mllp-8", "foundry/mllp-8", "5x"),
-    Comparison("The same, the peer delivering nothing", "hub/sqlite/mllp-8", "foundry/kept-8"),
-    Comparison("The same, both delivering meanwhile", "hub/delivering/mllp-8", "foundry/mllp-8", "5x"),
-    Comparison("Accepted and delivered", "hub/delivering/drained", "foundry/drained-8", "5x"),
-    Comparison("The same, python-hl7 merely parsing", "hub/sqlite/mllp-8", "hl7/parse", "1x"),
-    Comparison("ORU by MLLP, 8 connections (PostgreSQL)", "hub/postgresql/mllp-8", "foundry/mllp-8", "5x"),
+    Comparison("ORU by MLLP, 8 connections (SQLite)", "hub/sqlite/mllp-8", "foundry/mllp-8", 5),
+    Comparison("ORU by MLLP, 8 connections (SQLite)", "hub/sqlite/mllp-8", "foundry/kept-8"),
+    Comparison("ORU by MLLP, 8 connections (SQLite)", "hub/sqlite/mllp-8", "hl7/parse", 1),
+    Comparison(
+        "ORU by MLLP, 8 connections (SQLite), delivering meanwhile", "hub/delivering/mllp-8", "foundry/mllp-8", 5
+    ),
+    Comparison("ORU by MLLP until the last is delivered (SQLite)", "hub/delivering/drained", "foundry/drained-8", 5),
+    Comparison("ORU by MLLP, 8 connections (PostgreSQL)", "hub/postgresql/mllp-8", "foundry/mllp-8", 5),
 )
 
 

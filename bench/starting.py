@@ -20,8 +20,8 @@ WHAT: Final = {
 }
 
 COMPARISONS: Final = (
-    Comparison("Start of `hub --help`", "start/help", "start/fastapi", "2x"),
-    Comparison("Start of `hub serve`", "start/serve", "start/fastapi", "0.25x"),
+    Comparison("Start of `hub --help`", "start/help", "start/fastapi", 2),
+    Comparison("Start of `hub serve`", "start/serve", "start/fastapi", 0.25),
 )
 
 

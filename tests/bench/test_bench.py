@@ -121,11 +121,12 @@ def test_page_says_why_something_is_missing(tmp_path: Path) -> None:
     circumstances = report.Run(datetime(2026, 11, 22, tzinfo=UTC), 1.0, 5, 1.0, 100, 0.0, 0.0)
     page = tmp_path / "page.md"
     report.write(
-        page, circumstances, [ours, theirs], [Comparison("Work", "ours", "theirs", "5x")], [Memory("Ours", 1, 2, 3)]
+        page, circumstances, [ours, theirs], [Comparison("Work", "ours", "theirs", 5.0)], [Memory("Ours", 1, 2, 3)]
     )
 
     told = page.read_text("utf-8")
     assert "| Work | Theirs | 5x | could not be measured: it could not be installed |" in told
+    assert "Goals met, by the clock: 0 of 1." in told
     assert "- Theirs: could not be measured: it could not be installed" in told
     assert "| Ours | 4.0 (4.0–4.0) |" in told
 
