@@ -24,6 +24,7 @@ from adapters.tree import Branch, Node, State
 from consent.vocabulary import EVENT_SYSTEM, HUB_BASE, Event
 
 _CHANGING: Final = frozenset({"POST", "PUT"})
+_NUMBERS: Final = frozenset({"decimal", "integer", "positiveInt", "unsignedInt"})
 _SERVERS_OWN: Final = ("versionId", "lastUpdated", "source")
 """Parts of `meta` that say something of the sender's server and nothing of the record."""
 _BUNDLE_READ: Final = frozenset({"resourceType", "type", "identifier", "timestamp", "entry"})
@@ -88,6 +89,7 @@ class BundleReading:
             place = f"{container.place}/contained/{number}"
             if not isinstance(resource, dict):
                 raise Malformed(place, "syntax", "a contained resource is an object")
+            check_resource(resource, place)
             self.loss.append(Loss(place, LossKind.NORMALISE, "a contained resource stands on its own"))
             yield Entry(place, resource, None, f"{container.place}#{resource.get('id', '')}", container)
 
@@ -109,7 +111,6 @@ class BundleReading:
                 "resource-type",
                 f"{type_said(resource)} is not spoken here; leave it out",
             )
-        _check_shape(resource, str(resource.get("resourceType")), entry.place)
         for place, name in _modifiers(resource, entry.place):
             raise Unmappable(place, "modifier", f"{name} may change what the rest means, so the whole is refused")
         for name in ("id", *sorted(self.map.drop)):
@@ -244,6 +245,12 @@ def load(raw: bytes) -> tuple[Json, Node, list[Deviation]]:
     data = _plain(parsed.tree, deviations)
     if not isinstance(data, dict):
         raise Malformed("", "syntax", "a bundle is one object")
+    if data.get("resourceType") != "Bundle":
+        return data, parsed.tree, deviations
+    _check_shape(data, "Bundle", "")
+    for number, item in enumerate(data.get("entry", ())):
+        if isinstance(item.get("resource"), dict):
+            check_resource(item["resource"], f"/entry/{number}/resource")
     return data, parsed.tree, deviations
 
 
@@ -308,6 +315,14 @@ def header_fields(data: Json, header: Json, key: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if isinstance(value, str) and value}
 
 
+def check_resource(resource: Json, place: str) -> None:
+    """Refuse a resource that is no FHIR in its shape; what it says may still be wrong."""
+    name = resource.get("resourceType")
+    if not isinstance(name, str):
+        raise Malformed(f"{place}/resourceType", "shape", "every resource names its type")
+    _check_shape(resource, name, place)
+
+
 def _check_shape(element: Json, node: str, place: str) -> None:
     """Refuse an object where R4 has a value, one where it has several, and the like: it could not be copied as FHIR."""
     for name, value in element.items():
@@ -318,10 +333,21 @@ def _check_shape(element: Json, node: str, place: str) -> None:
             raise Malformed(f"{place}/{name}", "shape", "is a list" if found.is_list else "is no list")
         for number, item in enumerate(value if found.is_list else [value]):
             at = f"{place}/{name}/{number}" if found.is_list else f"{place}/{name}"
-            if found.is_primitive is isinstance(item, dict) or (item is None and not found.is_primitive):
-                raise Malformed(at, "shape", "is a plain value" if found.is_primitive else "is an object")
+            if found.is_primitive and not (_fits(item, found.types[0]) or (item is None and found.is_list)):
+                raise Malformed(at, "shape", f"is no {found.types[0]} as JSON writes it")
+            if not found.is_primitive and not isinstance(item, dict):
+                raise Malformed(at, "shape", "is an object")
             if isinstance(item, dict) and found.node and found.node != "Resource":
                 _check_shape(item, found.node, at)
+
+
+def _fits(value: Any, type_name: str) -> bool:
+    """Whether JSON writes a primitive of that type so."""
+    if type_name == "boolean":
+        return isinstance(value, bool)
+    if type_name in _NUMBERS:
+        return isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return isinstance(value, str)
 
 
 def _modifiers(value: Any, place: str) -> Iterator[tuple[str, str]]:
