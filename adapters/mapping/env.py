@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -16,6 +16,8 @@ from adapters.mapping import paths, places
 from adapters.mapping.codes import CodeMap
 from adapters.mapping.places import Cursor, Place
 from adapters.mapping.rows import Row
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Material:
     codec: str
     shapes: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
     codes: Mapping[str, CodeMap] = field(default_factory=dict)
+    compiled: dict[tuple[Any, ...], tuple[Any, ...]] = field(default_factory=dict, compare=False)
+    """Rows compiled already: a shape that is used a hundred times in one way is compiled once."""
 
     @property
     def native(self) -> bool:
@@ -67,6 +71,17 @@ class Env:
     """Inside a `choose`: values never fall through."""
     shapes: tuple[str, ...] = ()
     """Shapes being expanded, against recursion."""
+
+    def once(self, rows: Sequence[Row], compile_them: Callable[[Sequence[Row], Env], T]) -> T:
+        """What `compile_them` makes of the rows here, made once for rows and places that are the same."""
+        cursors = tuple((cursor.inside, id(cursor.item)) for cursor in self.cursors)
+        here = (self.node, self.resource, self.data_class, self.marked, self.strict, cursors)
+        key = (compile_them, tuple(map(id, rows)), here)
+        held = self.material.compiled.get(key)
+        if held is None:
+            held = self.material.compiled[key] = (compile_them(rows, self), rows, self)
+        found: T = held[0]
+        return found
 
     def place(self, text: str, row: Row) -> Place:
         """The row's place; one that cannot be is the row's error."""

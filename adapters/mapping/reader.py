@@ -30,6 +30,10 @@ ORDINAL = "$ordinal"
 
 def compile_rows(rows: Sequence[Row], env: Env) -> Reader:
     """All rows of a list; those with `each` on one place share its repeats, the first that matches takes each."""
+    return env.once(rows, _compile_rows)
+
+
+def _compile_rows(rows: Sequence[Row], env: Env) -> Reader:
     readers: list[tuple[Guard | None, Reader]] = []
     grouped: dict[str, list[Row]] = {}
     for row in rows:

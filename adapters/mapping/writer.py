@@ -27,6 +27,10 @@ Taker = Callable[[Place, Slot], bool]
 
 def compile_rows(rows: Sequence[Row], env: Env) -> Writer:
     """All rows of a list; `each` rows of one place and one path share the items: the first that matches takes each."""
+    return env.once(rows, _compile_rows)
+
+
+def _compile_rows(rows: Sequence[Row], env: Env) -> Writer:
     writers: list[Writer] = []
     grouped: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
