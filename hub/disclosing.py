@@ -13,7 +13,7 @@ import msgspec
 from adapters.pack import Bundle
 from consent import decide, items_of, rekey, release
 from consent.model import Decision, Disclosure, Facts, Party
-from consent.vocabulary import Action, Event, Purpose, View
+from consent.vocabulary import Action, DataClass, Event, Purpose, View
 from hub import facts
 from hub.bundles import header_of
 from hub.errors import NotFound
@@ -107,6 +107,9 @@ def disclose(
         requested=_requested(unit, strand, recipient),
     )
     found = Disclosed(asked, held, decide(asked, held, parts.policy, at), at)
+    if found.decision.redirect == "alternate" and asked.event is Event.RECALL:
+        # Whoever holds it gives it back, a linked unit above all; a recall tells nothing but the message's id.
+        return replace(found, bundle=bundle)
     if found.decision.redirect == "alternate":
         found = _bypass(parts, found)
     if not found.decision.leaves:
@@ -141,12 +144,12 @@ def _sender(parts: Parts, agency: str) -> Party:
         return Party(id=agency)
 
 
-def _requested(unit: Unit, strand: Strand, recipient: str) -> frozenset[Any]:
+def _requested(unit: Unit, strand: Strand, recipient: str) -> frozenset[DataClass]:
     """The classes that the recipient asked for in the referral that the strand belongs to."""
     about = referrals.get(unit, strand.referral) if strand.referral else None
     if about is None or about.requester != recipient:
         return frozenset()
-    return frozenset(about.asked)
+    return frozenset(DataClass(each) for each in about.asked)
 
 
 def release_hash(parts: Parts, told: Disclosed) -> str:

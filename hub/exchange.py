@@ -23,7 +23,7 @@ from adapters.errors import Unwritable
 from hub import intake, outgoing
 from hub.disclosing import disclose
 from hub.envelope import Acknowledgement, Envelope, Fetched, Waiting
-from hub.errors import HubError, KeyLost, Stale
+from hub.errors import Conflict, HubError, KeyLost, Stale
 from hub.failpoints import reached
 from hub.inbox import confirm, fetch, inbox
 from hub.intake import note_refusal, said
@@ -64,6 +64,9 @@ def accept(parts: Parts, envelope: Envelope) -> Acknowledgement:
         told, queued = _keep(parts, heard)
     except KeyTaken:
         told, queued = _keep(parts, heard)
+    except Conflict:
+        intake.note_conflict(parts, heard)
+        raise
     reached("accepted")
     parts.dispatcher.wake(queued)
     return told

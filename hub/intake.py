@@ -93,6 +93,12 @@ def note_refusal(parts: Parts, agency: str, transport: str, type_: str, refusal:
         messages.refuse(unit, agency or None, parts.clock.now(), transport, type_, [asdict(_fault(refusal))])
 
 
+def note_conflict(parts: Parts, heard: Heard) -> None:
+    """Let an operator see that a message key was used again for other content."""
+    refusal = Refusal("", "key-reused", "Use a new message key for new content.")
+    note_refusal(parts, heard.envelope.agency, heard.envelope.transport, heard.reading.head.type, refusal)
+
+
 def _pack(parts: Parts, envelope: Envelope) -> Pack:
     spoken = parts.registry.get(envelope.agency, parts.clock.now()).packs.in_
     if envelope.pack and envelope.pack not in spoken:

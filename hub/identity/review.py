@@ -14,6 +14,7 @@ from hub.states import StrandState
 from hub.storage import facts, persons, referrals, strands
 from hub.storage.persons import Case
 from hub.storage.store import Unit
+from hub.storage.strands import Strand
 
 
 def link(unit: Unit, vault: Vault, person_id: str, same_as: str) -> Match:
@@ -43,15 +44,37 @@ def settle(unit: Unit, vault: Vault, person_id: str) -> Match:
 
 
 def unlink(unit: Unit, vault: Vault, person_id: str) -> Match:
-    """Undo a link: what it had moved goes back. What was recorded since stays. Raises :class:`hub.errors.Conflict`."""
+    """Undo a link: what it had moved goes back, and what came since under numbers that only this child has.
+
+    Other facts recorded since stay. Raises :class:`hub.errors.Conflict` when there is no link.
+    """
     known = persons.get_person(unit, person_id).linked_to
     if known is None:
         raise Conflict("This child is not linked to another.")
     own, other = _locked(unit, person_id, known)
+    _claim_back(unit, vault, own, other)
     persons.set_case(unit, own.id, "open")
     _move(unit, vault, other, own, back=True)
     persons.set_person(unit, person_id, provisional=False, linked_to=None)
+    for each in (other, own):
+        persons.clear_tokens(unit, each.person)
+        _index(unit, vault, each)
     return Match(persons.get_person(unit, person_id), persons.get_case(unit, own.id))
+
+
+def _claim_back(unit: Unit, vault: Vault, own: Case, other: Case) -> None:
+    """Mark strands that came while linked and name this child by its own numbers alone."""
+    named = {each: _numbers(unit, vault, each) for each in strands.of_case(unit, other.id)}
+    theirs = {token for each, tokens in named.items() if each.moved_from == own.id for token in tokens}
+    rest = {token for each, tokens in named.items() if each.moved_from != own.id for token in tokens - theirs}
+    for each, tokens in named.items():
+        if each.moved_from != own.id and tokens & theirs and not tokens & rest:
+            strands.mark_moved(unit, each.id, own.id)
+
+
+def _numbers(unit: Unit, vault: Vault, strand: Strand) -> frozenset[str]:
+    patient = patient_of(strands.bundle_of(unit, vault, strand.id)) or {}
+    return frozenset(each.token for each in identifier_tokens(patient, strand.agency, vault.token))
 
 
 def _locked(unit: Unit, first: str, second: str) -> tuple[Case, Case]:

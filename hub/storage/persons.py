@@ -179,7 +179,6 @@ def records(unit: Unit, vault: Seals, person_id: str) -> tuple[dict[str, Any], .
     )
 
 
-def forget(unit: Unit, person_id: str) -> None:
-    """Remove a person's index and records: part of erasing a case."""
+def clear_tokens(unit: Unit, person_id: str) -> None:
+    """Take a person out of the index, before it is indexed anew."""
     unit.execute(delete(person_token).where(person_token.c.person == person_id))
-    unit.execute(delete(person_record).where(person_record.c.person == person_id))

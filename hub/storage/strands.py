@@ -93,6 +93,11 @@ def set_state(unit: Unit, strand_id: str, state: str) -> None:
     unit.execute(update(strand).where(strand.c.id == strand_id).values(state=state))
 
 
+def mark_moved(unit: Unit, strand_id: str, from_case: str) -> None:
+    """Say that a strand belongs to another case, so that undoing the link takes it there."""
+    unit.execute(update(strand).where(strand.c.id == strand_id).values(moved_from=from_case))
+
+
 def move(unit: Unit, vault: Seals, source: tuple[str, str], target: tuple[str, str, str], back: bool = False) -> int:
     """Re-seal and move strands from `source` (case, key) to `target` (case, key, person); how many.
 

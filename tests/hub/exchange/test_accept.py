@@ -32,6 +32,8 @@ def test_a_key_used_for_other_content_is_a_conflict(world: World) -> None:
     first = world.say(HOSPITAL, exam())
     with pytest.raises(Conflict):
         world.say(HOSPITAL, exam(child=patient(record="BN-0002")))
+    with world.parts.store.read() as unit:
+        assert [each.faults[0]["kind"] for each in messages.refusals(unit)] == ["key-reused"]
     assert exchange.said(world.parts, HOSPITAL, first.message)["state"] == "stored"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from hub import casework, exchange, outgoing
-from hub.errors import Ambiguous, Permanent, Stale, Transient
+from hub.errors import Ambiguous, NotFound, Permanent, Stale, Transient
 from hub.messaging.transport import Outbound
 from hub.states import DeliveryState
 from hub.storage import attempts, audits, deliveries, persons
@@ -21,6 +21,7 @@ from tests.fakes.world import (
     STAND_IN,
     World,
     accepted,
+    agency,
     exam,
     forensic_request,
     order,
@@ -163,6 +164,23 @@ def test_a_linked_unit_is_bypassed(referred: World) -> None:
     referred.deliver_all()
     assert referred.received(POLICE) == []
     assert "258500001" in str(referred.received(STAND_IN))
+
+
+def test_an_alternate_addressee_fetches_what_is_for_it(referred: World) -> None:
+    """The other unit reads an inbox: it finds there what the linked one is not told and cannot fetch."""
+    referred.parts.registry.add(agency(STAND_IN, "police", "investigators", out="inbox"), "test")
+    officer = referred.relate("Cán Bộ Thử-Nghiệm")
+    referred.fact("staff", {"person": officer, "agency": POLICE})
+    entered = referred.fact("order", order({STAND_IN: ("demographics", "forensic")}, number="458/QĐ-MẪU"))
+    casework.verify_order(referred.parts, "can-bo-b", referred.case(), entered.fact)
+    referred.say(HOSPITAL, result())
+    referred.fact("suspect", {"person": officer})
+    referred.deliver_all()
+    assert referred.received(POLICE) == []
+    (waiting,) = exchange.inbox(referred.parts, STAND_IN)
+    with pytest.raises(NotFound):
+        exchange.fetch(referred.parts, POLICE, waiting.delivery)
+    assert b"258500001" in exchange.fetch(referred.parts, STAND_IN, waiting.delivery).raw
 
 
 def test_a_linked_unit_without_an_alternate_raises_an_alarm(world: World) -> None:

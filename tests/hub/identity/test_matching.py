@@ -84,7 +84,7 @@ def test_an_uncertain_child_is_found_again_by_its_own_number(world: World) -> No
 
 
 def test_a_person_links_two_records_and_can_undo_it(world: World) -> None:
-    """Linking moves what the provisional case held; unlinking gives just that back, readable under its own key."""
+    """Linking moves what the provisional case held; unlinking gives back what is this child's own."""
     world.say(HOSPITAL, exam("A"))
     known = world.cases()[0]
     world.say(CENTRE, exam("B", child=patient(number="", record="CT-0001")))
@@ -101,9 +101,15 @@ def test_a_person_links_two_records_and_can_undo_it(world: World) -> None:
 
     split = casework.unlink(world.parts, "can-bo-a", _person(world, provisional))
     assert split.case == provisional
-    assert [each.agency for each in _strands(world, provisional)] == [CENTRE]
+    assert [each.agency for each in _strands(world, provisional)] == [CENTRE, CENTRE]
+    assert [each.agency for each in _strands(world, known)] == [HOSPITAL]
     with world.parts.store.read() as unit:
         assert strands.bundle_of(unit, world.parts.vault, _strands(world, provisional)[0].id)["entry"]
+
+    # Apart again, each is found by its own number.
+    world.say(CENTRE, exam("D", child=patient(number="", record="CT-0001")))
+    world.say(HOSPITAL, exam("E"))
+    assert sorted(world.cases()) == sorted([known, provisional])
 
 
 def test_a_child_of_its_own_is_certain_from_then_on(world: World) -> None:
