@@ -26,7 +26,7 @@ BUGS: dict[str, tuple[str, str, str]] = {
     "age off by one": ("moments.py", "< (birth.month, birth.day))", "<= (birth.month, birth.day))"),
     "band boundary": ("people.py", "age < band.below:", "age <= band.below:"),
     "narrative kept": ("release.py", 'or kind == "Narrative":', 'or kind == "NarrativeX":'),
-    "contained kept": ("walk.py", '"contained", "text"}', '"text"}'),
+    "extensions kept": ("release.py", 'one.get("url") in keeper.extensions and isinstance(one.get("valueCode"), str)', '"valueCode" in one'),
     "order unverified": ("law.py", "    if not second and not order.verified_by", "    if False and not order.verified_by"),
     "order verified by one person": ("law.py", "second = order.verified_by and order.verified_by != order.entered_by", "second = order.verified_by"),
     "order without recipient": ("law.py", "        and wanted.recipient == recipient.id\n", ""),
