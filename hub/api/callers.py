@@ -6,6 +6,7 @@ strangers cannot fill the database.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -81,11 +82,8 @@ def note_stranger(request: Request, place: str, why: str) -> None:
 
 def find_client(parts: Parts, client_id: str) -> Client | None:
     """The agency or administrator of that id, if it is in force now."""
-    try:
+    with suppress(NotFound):
         agency = parts.registry.get(client_id, parts.clock.now())
-    except NotFound:
-        pass
-    else:
         return Client("agency", agency.id, agency.jwks.model_dump(), frozenset(agency.scopes))
     with parts.store.read() as unit:
         person = administrators.get(unit, client_id)
