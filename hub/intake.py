@@ -276,6 +276,8 @@ def _part(parts: Parts, unit: Unit, heard: Heard, bundle: Bundle, leaves: dict[s
     referral = _answered(parts, unit, heard) or referrals.belonging(unit, parts.vault, said, agency)
     hint = persons.get_case(unit, referral.case).person if referral else None
     found = identity.match(unit, parts.vault, patient_of(bundle), agency, heard.at, hint)
+    if referral is None:
+        referral = referrals.belonging(unit, parts.vault, said, agency, (found.case.id,))
     if referral is not None and referral.case != found.case.id:
         referral = None
     return Part(label(bundle, parts.policy), leaves, found, said, referral)

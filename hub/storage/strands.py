@@ -59,16 +59,6 @@ def bundle_of(unit: Unit, vault: Seals, strand_id: str) -> dict[str, Any]:
     return cast(dict[str, Any], open_json(unit, vault, key, sealed, f"strand:{strand_id}"))
 
 
-def leaves_of(unit: Unit, vault: Seals, strand_id: str) -> dict[str, str]:
-    """The child's own source leaves; empty when none were kept."""
-    sealed, key = unit.execute(
-        select(strand.c.leaves, case.c.vault_key)
-        .join(case, case.c.id == strand.c["case"])
-        .where(strand.c.id == strand_id)
-    ).one()
-    return {} if sealed is None else cast(dict[str, str], open_json(unit, vault, key, sealed, f"leaves:{strand_id}"))
-
-
 def of_case(unit: Unit, case_id: str) -> tuple[Strand, ...]:
     """All strands of a case, oldest first."""
     rows = unit.execute(select(strand).where(strand.c["case"] == case_id).order_by(strand.c.seq)).mappings()

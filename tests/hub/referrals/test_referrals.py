@@ -15,7 +15,7 @@ from hub.referrals.reading import named
 from hub.referrals.routes import Situation, route
 from hub.security.vault import Vault
 from hub.states import Lane
-from hub.storage import referrals
+from hub.storage import deliveries, referrals
 from hub.storage.store import Store
 from tests.conftest import SetClock
 from tests.fakes.world import (
@@ -24,6 +24,7 @@ from tests.fakes.world import (
     POLICE,
     SCHOOL,
     SHELTER,
+    STAND_IN,
     World,
     accepted,
     exam,
@@ -162,6 +163,21 @@ def test_a_referral_follows_its_parties(world: World) -> None:
         world.say(agency, said)
         states.append(_referral(world).state)
     assert states == ["requested", "accepted", "completed"]
+
+
+def test_two_requesters_with_one_number_are_told_apart_by_the_child(world: World) -> None:
+    """Two units count from the same number: a result about one child belongs to the referral of that child."""
+    second = patient(number="079312000002", record="HS-2", name="Thử-Nghiệm Văn Hai")
+    asked = forensic_request("RQ-B")
+    asked["entry"][1]["resource"] = second
+    world.say(POLICE, forensic_request("RQ-A"))
+    world.say(STAND_IN, asked)
+    answer = result()
+    answer["entry"][1]["resource"] = second
+    world.say(HOSPITAL, answer)
+    with world.parts.store.read() as unit:
+        told = [each for case in world.cases() for each in deliveries.listing(unit, case_id=case, event="result")]
+    assert [(each.agency, each.route) for each in told] == [(STAND_IN, "referral-requester")]
 
 
 def test_the_requester_cannot_accept_for_the_performer(world: World) -> None:
