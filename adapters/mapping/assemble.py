@@ -185,7 +185,8 @@ class Assembly:
         """The resource with its id, labels and tag; what R4 requires and the message does not give refuses."""
         for names in required_elements(made.type):
             if not any(name in made.resource for name in names):
-                raise Unmappable(made.place, "required", f"{made.type}.{names[0]} is required, and nothing here gives it")
+                why = f"{made.type}.{names[0]} is required, and nothing here gives it"
+                raise Unmappable(made.place, "required", why)
         meta: Json = {"security": [dict(c) for c in label_codings(made.row.data_class, made.row.row.labels)]}
         if not made.keyed:
             meta["tag"] = [dict(identity.NEVER_MATCHES)]
