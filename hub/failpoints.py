@@ -19,15 +19,14 @@ from typing import Final
 
 PLACES: Final = ("accepted", "claimed", "recorded", "sent", "withdrawal-recorded")
 
-_FOLDER: Final = os.environ.get("HUB_FAILPOINTS", "")
-
 
 def reached(place: str) -> None:
     """Say that the work got to `place`; returns at once unless a test wants it stopped there."""
-    if not _FOLDER:
+    folder = os.environ.get("HUB_FAILPOINTS")
+    if not folder:
         return
     try:
-        os.rename(Path(_FOLDER, place), Path(_FOLDER, f"{place}.hit"))
+        os.rename(Path(folder, place), Path(folder, f"{place}.hit"))
     except FileNotFoundError:
         return
     Event().wait()

@@ -6,6 +6,7 @@ are compared by :meth:`City.violations`.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -125,12 +126,34 @@ class Post:
         self._server.server_close()
 
 
+class Nursery:
+    """The warm process that hubs are forked from (:mod:`tests.faults.nursery`)."""
+
+    def __init__(self) -> None:
+        mine = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+        command, pipe = [sys.executable, "-m", "tests.faults.nursery"], subprocess.PIPE
+        self._process = subprocess.Popen(command, env=mine, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+
+    def bear(self, settings: Mapping[str, str], log: Path, bug: str) -> int:
+        """Start a hub; its pid."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"settings": settings, "log": str(log), "bug": bug}) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """No more hubs."""
+        self._process.communicate()
+
+
 @dataclass(slots=True)
 class City:
     """The hub, who speaks to it, and what happened."""
 
     folder: Path
     database: str
+    nursery: Nursery
     bug: str = ""
     """Python that breaks the hub on purpose, run before it starts."""
     store: Store = field(init=False)
@@ -139,7 +162,6 @@ class City:
     mllp: int = field(default_factory=free_port)
     admin: Client = field(init=False)
     clinic: Client = field(init=False)
-    nursery: subprocess.Popen[str] | None = None
     pid: int = 0
     """The serving process; 0 = none."""
     told: list[Told] = field(default_factory=list)
@@ -171,12 +193,11 @@ class City:
         """Start the hub, with no failpoint armed."""
         for point in self.points.iterdir():
             point.unlink()
-        nursery = self.nursery = self.nursery or self._nursery()
-        assert nursery.stdin is not None
-        assert nursery.stdout is not None
-        nursery.stdin.write("start\n")
-        nursery.stdin.flush()
-        self.pid = int(nursery.stdout.readline())
+        settings = {
+            "HUB_DATA_DIR": str(self.folder), "HUB_DATABASE_URL": self.database, "HUB_WORKERS": "8",
+            "HUB_HTTP_PORT": str(self.http), "HUB_MLLP_PORT": str(self.mllp), "HUB_FAILPOINTS": str(self.points),
+        }  # fmt: skip
+        self.pid = self.nursery.bear(settings, self.folder / "hub.log", self.bug)
         wait_for(self._up, 60)
 
     def kill(self) -> None:
@@ -186,22 +207,9 @@ class City:
             wait_for(lambda: not Path(f"/proc/{self.pid}").exists())
             self.pid = 0
 
-    def _nursery(self) -> subprocess.Popen[str]:
-        mine = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-        mine |= {
-            "HUB_DATA_DIR": str(self.folder), "HUB_DATABASE_URL": self.database, "HUB_WORKERS": "8",
-            "HUB_HTTP_PORT": str(self.http), "HUB_MLLP_PORT": str(self.mllp), "HUB_FAILPOINTS": str(self.points),
-        }  # fmt: skip
-        command = [sys.executable, "-c", f"{self.bug}\nfrom tests.faults.nursery import main\nmain()"]
-        with (self.folder / "hub.log").open("ab") as log:
-            pipe = subprocess.PIPE
-            return subprocess.Popen(command, env=mine, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=log, text=True)
-
     def close(self) -> None:
         """Kill what runs and let everything go."""
         self.kill()
-        if self.nursery is not None:
-            self.nursery.communicate()
         self.post.close()
         self.admin.close()
         self.clinic.close()
@@ -385,9 +393,9 @@ class City:
 
 
 @contextmanager
-def city(folder: Path, database: str, bug: str = "") -> Iterator[City]:
+def city(folder: Path, database: str, nursery: Nursery, bug: str = "") -> Iterator[City]:
     """A town for one test."""
-    town = City(folder, database, bug)
+    town = City(folder, database, nursery, bug)
     try:
         yield town
     finally:

@@ -1,11 +1,13 @@
 """Forks a hub that has read its packs and policy already: a real process of its own, started in a moment.
 
-`hub serve` from nothing spends seconds on reading; a campaign that kills it many times would spend them each time. For
-each line on standard input a child runs `hub serve` and its pid is written to standard output.
+`hub serve` from nothing spends seconds on reading; a campaign that kills it many times would spend them each time. Each
+line on standard input is JSON: the settings, a log file, and a bug to seed (Python that is run first). A child runs
+`hub serve` with them, and its pid is written to standard output.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -35,13 +37,22 @@ def main() -> None:
     assert serving
     warm()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    for _ in sys.stdin:
+    for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            os.dup2(2, 1)
-            os._exit(run(["serve"]))
+            os._exit(serve(**json.loads(line)))
         print(child, flush=True)
+
+
+def serve(settings: dict[str, str], log: str, bug: str) -> int:
+    """`hub serve` in this child, with its own log."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(written, stream)
+    os.environ.update(settings)
+    exec(bug, {})
+    return run(["serve"])
 
 
 if __name__ == "__main__":
