@@ -47,8 +47,6 @@ class Lanes:
     sweep: float
     heartbeat: float
     abort_poll: float
-    silent: float
-    republish: float
     per_agency: int
 
 
@@ -91,7 +89,5 @@ def _lanes(data: Mapping[str, Any]) -> Lanes:
         sweep=float(data["sweep"]),
         heartbeat=float(data["heartbeat"]),
         abort_poll=float(data["abort_poll"]),
-        silent=float(data["silent"]),
-        republish=min(float(data["republish"]), 30.0),
         per_agency=int(data["per_agency"]),
     )

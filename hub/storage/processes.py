@@ -64,10 +64,5 @@ def running(unit: Unit) -> list[Process]:
     return [_process(row) for row in unit.execute(select(process).where(process.c.ended_at.is_(None)).order_by("id"))]
 
 
-def ended(unit: Unit) -> list[str]:
-    """Ids of processes that are over."""
-    return list(unit.scalars(select(process.c.id).where(process.c.ended_at.is_not(None))))
-
-
 def _process(row: Row[Any]) -> Process:
     return Process(**row._mapping)

@@ -31,8 +31,6 @@ died_limit: 3
 sweep: 0.05
 heartbeat: 0.1
 abort_poll: 0.02
-silent: 20
-republish: 0.5
 per_agency: 2
 """)
 """The hub's patience, a hundred times as quick."""
