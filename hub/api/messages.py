@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from adapters.errors import Refusal, TooLarge
+from adapters.errors import TooLarge
 from hub import exchange
 from hub.api import problems
 from hub.api.callers import HeldCaller, HeldParts, metrics_of
@@ -157,12 +157,7 @@ async def _accept(request: Request, parts: Parts, envelope: Envelope) -> Acknowl
     count = metrics_of(request).messages.labels
     try:
         taken = await run_in_threadpool(exchange.accept, parts, envelope)
-    except Refused:
-        count(envelope.transport, "refused").inc()
-        raise
-    except Conflict as error:
-        refusal = Refusal("Idempotency-Key" if envelope.key else "", "conflict", str(error))
-        await run_in_threadpool(exchange.note_refusal, parts, envelope.agency, envelope.transport, "", refusal)
+    except (Refused, Conflict):
         count(envelope.transport, "refused").inc()
         raise
     count(envelope.transport, "duplicate" if taken.duplicate else taken.state).inc()
