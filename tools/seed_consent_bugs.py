@@ -16,7 +16,14 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-TESTS = ("test_rules_consent.py", "test_rules_law.py", "test_matrix.py", "test_trees.py", "test_profiles.py", "test_release.py")
+TESTS = (
+    "test_rules_consent.py",
+    "test_rules_law.py",
+    "test_matrix.py",
+    "test_trees.py",
+    "test_profiles.py",
+    "test_release.py",
+)
 LATER = ("test_flows.py", "test_release_invariants.py", "test_invariants.py")
 
 BUGS: dict[str, tuple[str, str, str]] = {

@@ -54,7 +54,7 @@ def exam() -> dict[str, Any]:
                 note=[{"text": CANARY}],
                 text={"status": "generated", "div": f"<div>{CANARY}</div>"},
                 contained=[{"resourceType": "Patient", "id": "p", "name": [{"text": CANARY}]}],
-                extension=[{"url": "urn:x", "valueString": CANARY}],
+                extension=[{"url": "urn:x", "valueString": CANARY}, {"url": "urn:y", "valueCode": CANARY}],
                 derivedFrom=[{"reference": "urn:uuid:hiv"}],
             ),
             entry("hiv", DataClass.MEDICAL_EXAM, **observation, code=coded("75622-1", CANARY), valueString=CANARY),
