@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any
 
 from adapters.codecs import er7
@@ -43,6 +44,8 @@ class RowPack:
     codes: Mapping[str, CodeMap]
     _readers: dict[tuple[str, str], Reader] = field(default_factory=dict)
     _scripts: dict[tuple[str, str], Script] = field(default_factory=dict)
+    _compiling: RLock = field(default_factory=RLock)
+    """Many threads may need the same rows first: one compiles, the others wait."""
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -214,14 +217,20 @@ class RowPack:
     def _reader(self, message: Message, dialect: str) -> Reader:
         reader = self._readers.get((message.type, dialect))
         if reader is None:
-            reader = self._readers[(message.type, dialect)] = compile_rows(message.rows, self._env(message))
+            with self._compiling:
+                if (message.type, dialect) not in self._readers:
+                    self._readers[(message.type, dialect)] = compile_rows(message.rows, self._env(message))
+            reader = self._readers[(message.type, dialect)]
         return reader
 
     def _script(self, message: Message, dialect: str) -> Script:
         script = self._scripts.get((message.type, dialect))
         if script is None:
-            script = compile_script(self._speech(), message, self._env(message), dialect)
-            self._scripts[(message.type, dialect)] = script
+            with self._compiling:
+                if (message.type, dialect) not in self._scripts:
+                    compiled = compile_script(self._speech(), message, self._env(message), dialect)
+                    self._scripts[(message.type, dialect)] = compiled
+            script = self._scripts[(message.type, dialect)]
         return script
 
     def compile(self) -> None:

@@ -398,14 +398,18 @@ def _element(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node],
 
     def take(frame: Frame, node: Node) -> bool:
         element: dict[str, Any] = {}
-        below = frame if place is None else Frame(node, frame, element, {}, frame.made, frame.walk)
+        seen, read = frame.walk.seen, len(frame.walk.seen)
+        below = Frame(node, frame, element, {}, frame.made, frame.walk)
         if place is None:
             below = Frame(frame.node, frame.up, element, {}, frame.made, frame.walk)
         if not read_rows(below):
             return False
         if tests:
             paths.impose(element, tests)
-        return put(frame, element)
+        if put(frame, element):
+            return True
+        del seen[read:]  # the element is filled already: what was read for it is loss
+        return False
 
     return take
 

@@ -33,6 +33,12 @@ def identifier_tokens(patient: Mapping[str, Any], agency: str, token: Tokenise) 
     return tuple(Token("identifier", token("identifier", *each)) for each in named)
 
 
+def uncertain_tokens(patient: Mapping[str, Any], agency: str, token: Tokenise) -> tuple[Token, ...]:
+    """Blind index by which one agency's uncertain child is found again by its national numbers, and no other child is."""
+    named = [each for each in identifiers(patient, agency) if each[0] in NATIONAL]
+    return tuple(Token("uncertain", token("uncertain", agency, *each)) for each in named)
+
+
 def name_tokens(patient: Mapping[str, Any], token: Tokenise) -> tuple[Token, ...]:
     """Blind index of each whole name with the birth date, without tones and in any order of its words."""
     birth = str(patient.get("birthDate", ""))

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from hub.identity.identifiers import NATIONAL, contradicts, identifier_tokens, name_tokens, record_of
+from hub.identity.identifiers import (
+    NATIONAL,
+    contradicts,
+    identifier_tokens,
+    name_tokens,
+    record_of,
+    uncertain_tokens,
+)
 from hub.storage import locks, persons
 from hub.storage.persons import Case, Person, Token
 from hub.storage.sealing import Seals
@@ -62,6 +69,9 @@ def match(
         return _of(unit, hint) if hint else _new(unit, vault, None, agency, at, ())
     strong = identifier_tokens(patient, agency, vault.token)
     weak = name_tokens(patient, vault.token)
+    again = _people(unit, [each.token for each in uncertain_tokens(patient, agency, vault.token)])
+    if len(again) == 1 and not contradicts(patient, persons.records(unit, vault, again[0])):
+        return _known(unit, vault, patient, agency, at, again[0])
     known = tuple(sorted({*_people(unit, [each.token for each in strong]), *((hint,) if hint else ())}))
     if len(known) == 1 and not contradicts(patient, persons.records(unit, vault, known[0])):
         return _known(unit, vault, patient, agency, at, known[0])
@@ -80,7 +90,8 @@ def _of(unit: Unit, person_id: str) -> Match:
 
 
 def _tokens(vault: Vault, patient: Mapping[str, Any], agency: str) -> tuple[Token, ...]:
-    return (*identifier_tokens(patient, agency, vault.token), *name_tokens(patient, vault.token))
+    known = (*identifier_tokens(patient, agency, vault.token), *name_tokens(patient, vault.token))
+    return (*known, *uncertain_tokens(patient, agency, vault.token))
 
 
 def _people(unit: Unit, tokens: list[str]) -> tuple[str, ...]:
@@ -123,7 +134,7 @@ def _remember(unit: Unit, vault: Vault, case: Case, patient: Mapping[str, Any], 
 
 
 def _own(unit: Unit, vault: Vault, patient: Mapping[str, Any], agency: str) -> tuple[Token, ...]:
-    """An uncertain child is found again by numbers that nobody else has, and no other child is."""
+    """An uncertain child is found again by numbers that nobody else has, and by what this agency calls it."""
     local = {
         "identifier": [
             each
@@ -133,4 +144,5 @@ def _own(unit: Unit, vault: Vault, patient: Mapping[str, Any], agency: str) -> t
     }
     tokens = identifier_tokens(local, agency, vault.token)
     taken = persons.known_by(unit, [each.token for each in tokens])
-    return tuple(each for each in tokens if each.token not in taken)
+    mine = uncertain_tokens(patient, agency, vault.token)
+    return (*(each for each in tokens if each.token not in taken), *mine)

@@ -56,6 +56,17 @@ def test_names_are_compared_without_tones_and_order() -> None:
     assert folded("Đỗ Mẫu") == folded("do mau")
 
 
+def test_an_uncertain_child_is_reviewed_once(world: World) -> None:
+    """A child with another's name and a number of its own is one child with one review, however often it is named."""
+    world.say(HOSPITAL, exam("A"))
+    other = patient(number="999000000777", record="")
+    for key in ("B", "C", "D"):
+        world.say(CENTRE, exam(key, child=other))
+    assert len(world.cases()) == 2
+    with world.parts.store.read() as unit:
+        assert [each.kind for each in tasks.listing(unit)].count("match-review") == 1
+
+
 def test_a_name_alone_is_never_certain(world: World) -> None:
     """The same name and birth date without a number makes a provisional case, held, and a review with its candidate."""
     world.say(HOSPITAL, exam("A"))
