@@ -72,7 +72,7 @@ serve: install
 	$(BIN)/hub serve
 
 test: install-dev debian
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 check: install-dev
 	$(BIN)/ruff format --check .

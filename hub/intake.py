@@ -357,7 +357,7 @@ def _note_strand(unit: Unit, heard: Heard, strand: Strand) -> None:
 def _raise_reviews(unit: Unit, heard: Heard, strand: Strand, part: Part, kept: referrals.Kept) -> None:
     """What a person has to look at: an uncertain match, a request for nobody, a state that does not follow."""
     found: list[tuple[str, str, str, dict[str, Any]]] = []
-    if not part.match.certain:
+    if not part.match.certain and not tasks.listing(unit, kinds=("match-review",), case=strand.case, limit=1):
         who = {"person": part.match.person.id, "candidates": list(part.match.candidates)}
         found.append(("match-review", "R33-uncertain-match", "case-worker", who))
     if strand.state == StrandState.UNROUTED:

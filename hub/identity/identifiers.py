@@ -34,7 +34,7 @@ def identifier_tokens(patient: Mapping[str, Any], agency: str, token: Tokenise) 
 
 
 def uncertain_tokens(patient: Mapping[str, Any], agency: str, token: Tokenise) -> tuple[Token, ...]:
-    """Blind index by which one agency's uncertain child is found again by its national numbers, and no other child is."""
+    """Blind index by which one agency's uncertain child, and no other, is found again by national numbers."""
     named = [each for each in identifiers(patient, agency) if each[0] in NATIONAL]
     return tuple(Token("uncertain", token("uncertain", agency, *each)) for each in named)
 

@@ -13,7 +13,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from hub.demo.standins import HospitalSystem, Letter
-from hub.demo.story import STEPS
+from hub.demo.story import STEPS, Step
 from hub.demo.world import Child, World, read_admin_key
 from tests.conftest import Broker
 from tests.e2e.serving import Serving, serving
@@ -179,13 +179,13 @@ def bad_requests(world: World) -> Iterator[httpx.Response]:
     yield world.people["worker"].ask("POST", "/cases/search", json={"name": "Lỗi-Chim-48", "birth_date": "Lỗi-Chim-47"})
 
 
-def gather(hub: Serving, broker: Broker, topic: str) -> Evidence:
-    """Run the story and the bad messages; collect everything that might leak."""
+def gather(hub: Serving, broker: Broker, topic: str, steps: tuple[Step, ...] = STEPS) -> Evidence:
+    """Run the story (or its first `steps`) and the bad messages; collect everything that might leak."""
     world = PlantedWorld(hub.base, hub.mllp, read_admin_key(hub.key, hub.base))
     evidence = Evidence()
     try:
         world.settle_in()
-        for step in STEPS:
+        for step in steps:
             step(world)
         acks = [HospitalSystem.send(hub.mllp, raw) for raw, _ in BAD_MESSAGES]
         answers = list(bad_requests(world))
@@ -201,7 +201,8 @@ def gather(hub: Serving, broker: Broker, topic: str) -> Evidence:
             "school": world.school.mail.letters,
             "shelter": world.shelter.mail.letters,
         }
-        assert all(evidence.received.values()), "each agency must have received something, or nothing is proven"
+        if steps == STEPS:
+            assert all(evidence.received.values()), "each agency must have received something, or nothing is proven"
     finally:
         world.close()
     evidence.places["broker"] = records(broker, topic)
@@ -259,6 +260,6 @@ main()
 def test_a_hub_that_leaks_on_purpose_is_caught(tmp_path: Path, broker: Broker) -> None:
     """A build that logs messages in base64 and names a file after a child does not pass."""
     with serving(tmp_path / "hub", settings(broker, "leaky"), ("-c", LEAKY)) as hub:
-        leaks = gather(hub, broker, "leaky").leaks()
+        leaks = gather(hub, broker, "leaky", STEPS[:4]).leaks()
     assert {"log", "file names"} <= set(leaks)
     assert "Lời-Chim-Vẹt-19 không ai khác được biết" in leaks["log"]
