@@ -112,7 +112,10 @@ class PlantedWorld(World):
 
     def filled(self, template: str, **more: str) -> str:
         """A template with canaries in place, and an unmapped segment in HL7 messages."""
-        text = plant(super().filled(template, **more))
+        text = super().filled(template, **more)
+        if template == "registry.json":  # agencies and keys: nobody's personal data
+            return text
+        text = plant(text)
         if template.endswith(".hl7"):
             text += "ZPX|1|Đoạn-Z-Chim-50\n"
         return text
