@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,12 @@ class FileResult:
     fields: Share = Share()
     leaves: Share = Share()
     loss: Sequence[str] = ()
-    segments: Sequence[str] = ()
-    """Segments of which nothing is mapped."""
+    unmapped: Sequence[str] = ()
+    """Segments, elements or objects of which nothing is mapped."""
     deviations: Sequence[str] = ()
     failures: Sequence[str] = ()
+    strands: int = 1
+    """How many children's parts the message was split into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +51,65 @@ class Section:
     title: str
     claim: str
     results: Sequence[FileResult]
+    notes: Sequence[str] = ()
 
     @property
     def failures(self) -> list[str]:
         """What does not hold, file by file."""
         return [f"{result.file}: {failure}" for result in self.results for failure in result.failures]
 
+    def lines(self) -> list[str]:
+        """The section as Markdown."""
+        lines = [f"## {self.title}", "", self.claim, ""]
+        for note in self.notes:
+            lines += [note, ""]
+        lines += _table(self.results)
+        for result in self.results:
+            lines += _details(result)
+        return lines
 
-def page(sections: Iterable[Section]) -> str:
+    def summary(self) -> list[str]:
+        """One line for each file."""
+        return [
+            f"{'FAIL' if result.failures else 'ok  '}  {self.title:24} {result.file:40} {result.type:24} "
+            + (str(result.fields) if result.outcome == "translated" else result.outcome)
+            for result in self.results
+        ]
+
+
+class Told(Protocol):
+    """What the page and the run need of a section."""
+
+    @property
+    def failures(self) -> list[str]:
+        """What does not hold."""
+
+    def lines(self) -> list[str]:
+        """The section as Markdown, beginning with its `## ` title."""
+
+    def summary(self) -> list[str]:
+        """What the run prints."""
+
+
+def page(sections: Iterable[Told]) -> str:
     """`docs/conformance.md`."""
     lines = [
         "# Conformance",
         "",
         "Written by `make conformance SAMPLES=DIR`; do not edit. The samples are others' and are not kept here.",
         "",
-        "A *field* is one repetition of a field of a segment of which something is mapped; it counts as mapped when",
-        "something of it arrives in the bundle. *Leaves* are all populated components of all segments, whether a row",
-        "knows the segment or not. What does not arrive is listed by place.",
+        "A *field* is a populated field (HL7 v2: each repetition one), element, attribute or cell of a segment,",
+        "element, object or record of which something is mapped; it counts as mapped when something of it arrives in",
+        "the bundle. *Leaves* are all populated places, whether a row knows what holds them or not. What does not",
+        "arrive is listed by place, without the numbers of segments, elements and rows; (n) says how often.",
     ]
     for section in sections:
-        lines += ["", f"## {section.title}", "", section.claim, "", *_table(section.results)]
-        for result in section.results:
-            lines += _details(result)
+        lines += ["", *section.lines()]
     return "\n".join(lines) + "\n"
 
 
 def _table(results: Sequence[FileResult]) -> list[str]:
-    rows = ["| file | type | result | fields of mapped segments | all leaves | holds |", "|---|---|---|---|---|---|"]
+    rows = ["| file | type | result | fields | all leaves | holds |", "|---|---|---|---|---|---|"]
     for result in results:
         translated = result.outcome == "translated"
         shares = (str(result.fields), str(result.leaves)) if translated else ("", "")
@@ -87,10 +122,11 @@ def _details(result: FileResult) -> list[str]:
     if result.outcome != "translated":
         return []
     made = ", ".join(f"{count} {name}" for name, count in sorted(result.resources.items()))
-    lines = ["", f"### {result.file}", "", f"Bundle: {made}.", ""]
+    bundles = "Bundle" if result.strands == 1 else f"{result.strands} bundles"
+    lines = ["", f"### {result.file}", "", f"{bundles}: {made}.", ""]
     if result.deviations:
         lines += ["Deviations tolerated: " + "; ".join(result.deviations) + ".", ""]
-    if result.segments:
-        lines += ["Segments not mapped: " + ", ".join(result.segments) + ".", ""]
+    if result.unmapped:
+        lines += ["Not mapped at all: " + ", ".join(result.unmapped) + ".", ""]
     lines += ["Loss: " + ("; ".join(result.loss) if result.loss else "none") + "."]
     return lines
