@@ -149,9 +149,9 @@ def page(bugs: list[Bug], caught: dict[str, str]) -> str:
     lines = [
         "# Seeded bugs of the consent engine",
         "",
-        "Written by `python tools/seed_consent_bugs.py` from `tools/consent_bugs.yaml`; do not edit by hand. Each bug is",
-        "put into a copy of the engine, alone, and the tests are run until one fails. Both lists were written down before",
-        "their authors looked at a test; the second author wrote none of the tests that were there then.",
+        "Written by `python tools/seed_consent_bugs.py` from `tools/consent_bugs.yaml`; do not edit by hand. Each bug",
+        "is put into a copy of the engine, alone, and the tests are run until one fails. Both lists were written down",
+        "before their authors looked at a test; the second author wrote none of the tests that were there then.",
         "",
         f"{found} of {len(bugs)} caught. {len(bugs) - len(late)} were caught when they were first seeded;",
         f"{len(late)} were not, and the tests of `tests/consent/test_seeded.py` were written for them.",
