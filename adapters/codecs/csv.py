@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Final
 
+from adapters.codecs import charsets
 from adapters.codecs.common import MAX_BYTES, MAX_NODES, Parsed, clean, guard_size
 from adapters.errors import Malformed, TooLarge
 from adapters.pack import Deviation
@@ -102,7 +103,7 @@ def _decode(raw: bytes, charset: str, deviations: list[Deviation], prefix: str) 
         charset = "utf-16"
     for name in dict.fromkeys(("utf-8", charset) if charset != "utf-16" else (charset,)):
         try:
-            text = raw.decode(name)
+            text = charsets.decode(raw, name)
         except (UnicodeDecodeError, LookupError):
             continue
         if name != "utf-8" and charset != "utf-16":

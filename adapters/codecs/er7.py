@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from adapters.codecs import charsets
 from adapters.codecs.common import MAX_NODES, Parsed, clean, guard_size
 from adapters.errors import Malformed, TooLarge
 from adapters.pack import Deviation
@@ -316,7 +317,7 @@ def unescape(text: str, marks: Separators = STANDARD, charset: str = "utf-8") ->
         found = None if last else known.get(code)
         if found is None and not last and code[:1] == "X" and len(code) % 2 == 1 and len(code) > 1:
             try:
-                found = bytes.fromhex(code[1:]).decode(charset)
+                found = charsets.decode(bytes.fromhex(code[1:]), charset)
             except (ValueError, UnicodeDecodeError):
                 found = None
         if found is None:
@@ -453,7 +454,7 @@ def _decode_legacy(raw: bytes, said: str, declared: str | None, deviations: list
     if declared not in (None, "utf-8", "ascii", "utf-16"):
         assert declared is not None
         try:
-            return raw.decode(declared), declared
+            return charsets.decode(raw, declared), declared
         except UnicodeDecodeError:
             raise Malformed("MSH[1]-18", "charset", "the bytes are not in the character set stated") from None
     if declared == "utf-8" and said:
