@@ -22,6 +22,7 @@ from adapters.errors import BrokenPack
 from adapters.mapping import codes as code_maps
 from adapters.mapping.bundles import bundle_pack
 from adapters.mapping.engine import RowPack, broken_first
+from adapters.mapping.grouping import Step, steps
 from adapters.mapping.message import Codec, Dialect, HeadLeaf, Message
 from adapters.mapping.rows import Row, parse_rows, texts
 from adapters.mapping.schemas import Schema
@@ -257,7 +258,14 @@ def _message(
         answer=said.get("answer", ""),
         loss=int(said["loss"]) if "loss" in said else None,
         map=said.get("map", ""),
+        group=_group(said, source),
     )
+
+
+def _group(said: Mapping[str, Any], source: str) -> tuple[Step, ...]:
+    if "group" in said and said.get("direction", "both") != "in":
+        raise BrokenPack(f"{source}: grouped records are read only, so its direction is in")
+    return steps(said.get("group", ()), source)
 
 
 def _grammar(text: str, source: str) -> Grammar:

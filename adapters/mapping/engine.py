@@ -14,6 +14,7 @@ from adapters.mapping import dates, places
 from adapters.mapping.assemble import Assembly, deviations
 from adapters.mapping.codes import CodeMap
 from adapters.mapping.env import Env, Material
+from adapters.mapping.grouping import group
 from adapters.mapping.message import Codec, Dialect, HeadLeaf, Message
 from adapters.mapping.places import Cursor
 from adapters.mapping.reader import compile_rows
@@ -70,6 +71,8 @@ class RowPack:
         tree: Node = parsed.tree
         if message.grammar is not None and isinstance(tree, er7.Message):
             tree = fold(tree, message.grammar)
+        if message.group:
+            tree = group(tree, message.group)
         reader = self._reader(message, head.dialect)
         strands, found, losses = [], [*parsed.deviations, *self._version(head)], Losses(head_nodes)
         for number, view in enumerate(self._strands(tree, message)):

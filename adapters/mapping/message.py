@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters.codecs.common import Parsed
 from adapters.mapping.codes import CodeMap
+from adapters.mapping.grouping import Step
 from adapters.mapping.rows import Row
 from adapters.mapping.schemas import Schema
 from adapters.mapping.structure import Grammar
@@ -47,6 +48,7 @@ class Message:
     answer: str
     loss: int | None
     map: str
+    group: tuple[Step, ...] = ()
 
     def says(self, event: Event) -> bool:
         """Whether it is written for this event."""
