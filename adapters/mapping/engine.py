@@ -251,7 +251,9 @@ class RowPack:
             return (tree,)
         place = places.parse(message.strand, (Cursor(self.codec.name, message.grammar),))
         found = places.walk(tree, place.steps)
-        if len(found) < 2:
+        if not found:
+            raise Malformed(message.strand, "nobody", "the message names nobody: it has none of these")
+        if len(found) == 1:
             return (tree,)
         return tuple(without(tree, [other for other in found if other is not one]) for one in found)
 

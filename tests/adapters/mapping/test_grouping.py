@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from adapters.errors import BrokenPack
+from adapters.errors import BrokenPack, Malformed
 from adapters.pack import Pack
 from tests.adapters.mapping.small import pack, read, resources
 
@@ -50,7 +50,13 @@ rows:
         ref: {patient: child}
         rows: [{at: name, to: name.text}]
 """
-USERS = 'id,role,name,guardians\nS1,student,A,"G1,G2"\nS2,student,B,G2\nG1,guardian,Mẫu Một,\nG2,guardian,Mẫu Hai,\nT1,teacher,Mẫu Ba,\n'
+USERS = """id,role,name,guardians
+S1,student,A,"G1,G2"
+S2,student,B,G2
+G1,guardian,Mẫu Một,
+G2,guardian,Mẫu Hai,
+T1,teacher,Mẫu Ba,
+"""
 BIRTH = "userId,date\nS2,01/02/2015\nS1,03/04/2016\nS9,05/06/2017\n"
 
 
@@ -85,6 +91,12 @@ def test_what_belongs_to_nobody_is_loss_at_its_own_place() -> None:
     """The teacher and the birth date of an unknown user are reported where the files have them."""
     places = {loss.place for loss in read(zipped(users=USERS, birth=BIRTH), roster()).loss}
     assert {"users.csv, row 6, name", "birth.csv, row 4, date"} <= places
+
+
+def test_a_roster_without_a_child_is_refused() -> None:
+    """A message of nobody is not taken for a message of somebody."""
+    with pytest.raises(Malformed, match="names nobody"):
+        read(zipped(users=USERS.replace("student", "teacher")), roster())
 
 
 def test_records_of_one_key_become_one_child() -> None:
