@@ -105,6 +105,10 @@ class Edition:
     texts: Mapping[str, Mapping[str, str]]
     citations: Mapping[str, str]
     """Rule or cell -> where it comes from."""
+    words: Mapping[str, Any] = field(default_factory=dict)
+    """The whole `texts` part: what an explanation is made of, in each language."""
+    confirmed: frozenset[str] = frozenset()
+    """Rules and cells that counsel has confirmed."""
 
     def cell(self, data_class: DataClass, sector: Sector | None) -> tuple[Grant, ...]:
         """The ways through one cell of the matrix; none for N and for a recipient without a sector."""
@@ -222,11 +226,25 @@ def _edition(start: datetime, documents: Mapping[str, tuple[str, Mapping[str, An
             labels=documents["labels"][1],
             texts={str(code): dict(row) for code, row in texts["reasons"].items()},
             citations=citations,
+            words=texts,
+            confirmed=_confirmed(documents["matrix"][1], texts),
         )
     except KeyError as missing:
         raise UnreadablePolicy(f"{law_name}: {missing} is missing") from None
     except ValueError as wrong:
         raise UnreadablePolicy(f"{law_name}: {wrong}") from None
+
+
+def _confirmed(matrix: Mapping[str, Any], texts: Mapping[str, Any]) -> frozenset[str]:
+    """The rules and cells of which counsel said yes: a row by itself, or the whole part."""
+    rules = [rule for rule, row in texts.get("rules", {}).items() if row.get("confirmed", texts["confirmed"])]
+    cells = [
+        f"matrix:{sector.value}/{data_class}"
+        for data_class, row in matrix["rows"].items()
+        if row.get("confirmed", matrix["confirmed"])
+        for sector in Sector
+    ]
+    return frozenset((*rules, *cells))
 
 
 def _classes(name: str, values: Iterable[Any]) -> frozenset[DataClass]:
