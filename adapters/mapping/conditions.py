@@ -20,6 +20,8 @@ Check = Callable[[Frame, Node], bool]
 def walker(place: Place) -> Callable[[Frame], list[Node]]:
     """From a frame to the nodes at a place."""
     steps, up = place.steps, place.up
+    if any(isinstance(step, places.Chosen) for step in steps):
+        return _chooser(place)
     walk = places.walker(steps, place.base)
     if not steps:
 
@@ -40,6 +42,23 @@ def walker(place: Place) -> Callable[[Frame], list[Node]]:
 
         return climb
     return lambda frame: walk(frame.node)
+
+
+def _chooser(place: Place) -> Callable[[Frame], list[Node]]:
+    """As :func:`walker`, noting as read what told the repeats apart."""
+
+    def choose(frame: Frame) -> list[Node]:
+        at = frame
+        for _ in range(place.up):
+            assert at.up is not None
+            at = at.up
+        tellers: list[tuple[places.Chosen, Node]] = []
+        found = places.walk(at.node, place.steps, tellers)
+        for step, teller in tellers:
+            (frame.walk.seen if step.first(teller) else frame.walk.tested).append(teller)
+        return found
+
+    return choose
 
 
 def matcher(row: Row, env: Env, place: Place | None) -> Check:

@@ -1,6 +1,7 @@
 """Source places: ``PID-5.1``, ``nc:Person/nc:PersonName``, ``child/names``; parsed once, then walked along the tree.
 
-In ER7 a segment is named alone: the structure says through which groups it is reached.
+In ER7 a segment is named alone: the structure says through which groups it is reached. Elsewhere a step may pick
+among repeats by what they say: ``Identification[Category=filingID]/ID``, ``Party[Person/Role=Child|Minor]``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,35 @@ from adapters.tree import Branch, Node, State
 
 _ER7 = re.compile(r"(?:([A-Z][A-Z0-9]{2})?-(\d+(?:\[[1-9]\d*\])?))?((?:\.\d+){0,2})")
 _FIELD = re.compile(r"(\.\d+){1,2}")
+_STEP = re.compile(r"(?:[^/\[]|\[(?!\d+\])[^\]]*\]|\[\d+\])+")
+_CHOSEN = re.compile(r"([^\[]+)\[([^=\]]+)=([^\]]+)\]")
+
+
+class Chosen(str):
+    """A step that takes only those repeats that say one of some values at a place below; the first is written."""
+
+    __slots__ = ("below", "values")
+
+    below: tuple[str, ...]
+    values: tuple[str, ...]
+
+    def __new__(cls, name: str, below: tuple[str, ...], values: tuple[str, ...]) -> Chosen:
+        """The bare name, with the condition beside it."""
+        step = super().__new__(cls, name)
+        step.below, step.values = below, values
+        return step
+
+    def teller(self, node: Node) -> Node | None:
+        """The leaf that makes a node one of those meant; None when it is not."""
+        for found in walk(node, self.below):
+            value, holder = leaf(found)
+            if value is not None and _text(value) in self.values:
+                return holder
+        return None
+
+    def first(self, teller: Node) -> bool:
+        """Whether a teller says what would be written."""
+        return _text(teller.value) == self.values[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +87,17 @@ def parse(text: str, cursors: tuple[Cursor, ...]) -> Place:
     if cursor.codec == "er7":
         steps, inner = _er7(rest, cursor, text)
         return Place(text, up, steps, inner, cursor)
-    return Place(text, up, tuple(_name(step) for step in rest.split("/")), cursor, cursor)
+    return Place(text, up, tuple(_name(step, text) for step in _STEP.findall(rest)), cursor, cursor)
 
 
-def _name(step: str) -> str:
-    return "" if step == "*" else step.replace("~1", "/").replace("~0", "~")
+def _name(step: str, text: str) -> str:
+    if not step.endswith("]"):
+        return "" if step == "*" else step.replace("~1", "/").replace("~0", "~")
+    match = _CHOSEN.fullmatch(step)
+    if match is None:
+        raise BrokenPack(f"place {text}: repeats are picked by [PLACE=value] or [PLACE=value|value]")
+    name, below, values = match.groups()
+    return Chosen(_name(name, text), tuple(_name(part, text) for part in below.split("/")), tuple(values.split("|")))
 
 
 def _er7(rest: str, cursor: Cursor, text: str) -> tuple[tuple[str, ...], Cursor]:
@@ -113,12 +149,24 @@ def _ways(name: str, items: tuple[Item, ...], depth: int) -> Iterator[tuple[list
                 yield [item.name, *way], found
 
 
-def walk(node: Node, steps: tuple[str, ...]) -> list[Node]:
-    """Every node that the steps reach and that says something (a value, parts, or "delete")."""
+def walk(node: Node, steps: tuple[str, ...], tellers: list[tuple[Chosen, Node]] | None = None) -> list[Node]:
+    """Every node that the steps reach and that says something (a value, parts, or "delete").
+
+    `tellers` collects the leaves by which a step picked among repeats.
+    """
     found: list[Any] = [node]
     for step in steps:
         found = [child for parent in found for child in parent.all(step)]
+        if isinstance(step, Chosen):
+            told = [(child, step.teller(child)) for child in found]
+            found = [child for child, teller in told if teller is not None]
+            if tellers is not None:
+                tellers += [(step, teller) for _, teller in told if teller is not None]
     return [child for child in found if child.state is not State.EMPTY]
+
+
+def _text(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
 def walker(steps: tuple[str, ...], cursor: Cursor) -> Callable[[Any], list[Any]]:
@@ -195,9 +243,13 @@ def make_undoable(branch: Branch, steps: tuple[str, ...], new: bool) -> tuple[Br
     holder, made = branch, None
     for position, step in enumerate(steps):
         last = position == len(steps) - 1
-        found = None if new and last else next(branch.all(step), None)
+        chosen = step if isinstance(step, Chosen) else None
+        repeats = (child for child in branch.all(step) if chosen is None or chosen.teller(child) is not None)
+        found = None if new and last else next(repeats, None)
         if found is None:
-            found = branch.add(step)
+            found = branch.add(str(step))
+            if chosen is not None:
+                make(found, chosen.below, False).value = chosen.values[0]
             if made is None:
                 holder, made = branch, found
         branch = found
