@@ -259,6 +259,7 @@ def _message(
         loss=int(said["loss"]) if "loss" in said else None,
         map=said.get("map", ""),
         group=_group(said, source),
+        refs=_refs(said, source),
     )
 
 
@@ -266,6 +267,14 @@ def _group(said: Mapping[str, Any], source: str) -> tuple[Step, ...]:
     if "group" in said and said.get("direction", "both") != "in":
         raise BrokenPack(f"{source}: grouped records are read only, so its direction is in")
     return steps(said.get("group", ()), source)
+
+
+def _refs(said: Mapping[str, Any], source: str) -> tuple[str, str] | None:
+    if "refs" not in said:
+        return None
+    if said.get("direction", "both") != "in":
+        raise BrokenPack(f"{source}: what refers to content elsewhere is read only, so its direction is in")
+    return said["refs"]["ref"], said["refs"]["id"]
 
 
 def _grammar(text: str, source: str) -> Grammar:

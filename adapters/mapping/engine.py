@@ -18,6 +18,7 @@ from adapters.mapping.grouping import group
 from adapters.mapping.message import Codec, Dialect, HeadLeaf, Message
 from adapters.mapping.places import Cursor
 from adapters.mapping.reader import compile_rows
+from adapters.mapping.referring import resolve
 from adapters.mapping.residual import Leaves, Losses, without
 from adapters.mapping.script import Script, Speech, compile_script
 from adapters.mapping.structure import fold
@@ -73,6 +74,8 @@ class RowPack:
             tree = fold(tree, message.grammar)
         if message.group:
             tree = group(tree, message.group)
+        if message.refs:
+            tree = resolve(tree, *message.refs)
         reader = self._reader(message, head.dialect)
         strands, found, losses = [], [*parsed.deviations, *self._version(head)], Losses(head_nodes)
         for number, view in enumerate(self._strands(tree, message)):
@@ -197,7 +200,7 @@ class RowPack:
             elif values == ("$absent",):
                 if said:
                     return False
-            elif said not in values:
+            elif said not in values and (said or "$absent" not in values):
                 return False
         nodes += found
         return True

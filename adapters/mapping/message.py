@@ -49,6 +49,8 @@ class Message:
     loss: int | None
     map: str
     group: tuple[Step, ...] = ()
+    refs: tuple[str, str] | None = None
+    """What a node says that stands elsewhere, and what names the content that stands there."""
 
     def says(self, event: Event) -> bool:
         """Whether it is written for this event."""

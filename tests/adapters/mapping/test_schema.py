@@ -13,7 +13,7 @@ ROW_KEYS = (
     "link make of out parts prefix ref required rows same shape split to unknown when where"
 )
 MANIFEST_KEYS = "charset classes codec dialects head id media-types messages names namespaces titles version versions"
-MESSAGE_KEYS = "answer direction event group loss map put root schema strand structure type validate when where"
+MESSAGE_KEYS = "answer direction event group loss map put refs root schema strand structure type validate when where"
 
 
 def _schema(name: str) -> dict:
