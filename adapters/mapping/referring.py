@@ -1,7 +1,8 @@
 """Content that stands elsewhere in the message: NIEM's `s:ref` and `s:id`, seen where it is referred to.
 
-A manifest's `refs: {ref: "@s:ref", id: "@s:id"}` names the two. Before rows read, a node that refers is seen with the content of
-the node that it names; places in errors and losses stay where the content stood. A cycle, or a name that is not there, is left as it is.
+A manifest's `refs: {ref: "@s:ref", id: "@s:id"}` names the two. Before rows read, a node that refers is seen with the
+content of the node that it names; places in errors and losses stay where the content stood. A cycle, or a name that
+is not there, is left as it is.
 """
 
 from __future__ import annotations
