@@ -32,7 +32,7 @@ class Step:
     name: str
     when: Mapping[str, tuple[str, ...]]
     by: tuple[str, ...]
-    """Columns: records of equal values come below one new node of that name."""
+    """Columns: records of equal values come below one new node of that name, which says these columns itself."""
     under: tuple[str, ...]
     on: Mapping[str, str]
     """Own column -> the holder's: a record goes below every holder that has its values."""
@@ -114,13 +114,14 @@ def _named(record: Branch, name: str, without: tuple[str, ...] = ()) -> Branch:
 
 
 def _folded(step: Step, records: Sequence[Branch]) -> Iterator[Branch]:
-    """One node for each key, in the order of their first records."""
+    """One node for each key, which holds the columns of `by`, in the order of their first records."""
     found: dict[Key, Branch] = {}
     for record in records:
         key = tuple(_cell(record, column) for column in step.by)
         if key not in found:
-            found[key] = Branch(step.name, record.place, repeats=True)
-        found[key].nodes.append(record)
+            said = [cell for cell in record.nodes if cell.name in step.by]
+            found[key] = Branch(step.name, record.place, nodes=said, repeats=True)
+        found[key].nodes.append(_named(record, record.name, step.by))
     yield from found.values()
 
 

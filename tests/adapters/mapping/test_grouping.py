@@ -115,7 +115,7 @@ def test_records_of_one_key_become_one_child() -> None:
             as: child
             class: demographics
             key: ["identifier[type=student]"]
-            rows: [{at: row/id, to: "identifier[type=student].value"}]
+            rows: [{at: id, to: "identifier[type=student].value"}]
           - each: row
             make: Condition
             link: "MessageHeader.focus[]"
