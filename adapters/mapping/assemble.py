@@ -139,7 +139,7 @@ class Assembly:
             return
         holder = self._holder(made, header)
         if holder is not None:
-            _refer_to(holder, making.link, made.full_url)
+            _refer_to(holder, making.link, made.full_url, made.inside)
 
     def _target(self, made: Made) -> Made | None:
         """What a link that the made resource holds leads to: the nearest enclosing target, else the last one made."""
@@ -257,13 +257,13 @@ def _within(other: Made, made: Made) -> bool:
     return False
 
 
-def _refer_to(holder: Json, steps: Iterable[Step], url: str) -> None:
-    """A reference at the end of the steps; in a list of backbone elements, in an item of its own."""
+def _refer_to(holder: Json, steps: Iterable[Step], url: str, inside: Json | None = None) -> None:
+    """A reference at the end of the steps; in a list of backbone elements, in an item of its own (or in `inside`)."""
     way = list(steps)
     element = holder
-    for step in way[:-1]:
+    for position, step in enumerate(way[:-1], 2):
         if step.is_list:
-            item: Json = {}
+            item: Json = inside if inside is not None and position == len(way) else {}
             element.setdefault(step.name, []).append(item)
             element = item
         else:

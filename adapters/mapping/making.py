@@ -23,6 +23,8 @@ class Making:
     own_link: bool = False
     """The made resource holds the link (``RelatedPerson.patient`` inside Patient)."""
     targets: frozenset[str] = frozenset()
+    item: str = ""
+    """R4 type of the backbone element that holds the reference, when the row says what stands beside it."""
     find: tuple[str, ...] = ()
     refs: tuple[tuple[tuple[Step, ...], str], ...] = ()
     data_class: str = ""
@@ -55,7 +57,32 @@ def making(row: Row, env: Env) -> Making:
     own = holder == row.make and (row.make not in targets or env.resource in targets - {row.make})
     if not own and row.make not in known.links[row.link]:
         raise row.fail(f"{row.link} does not lead to {row.make}")
-    return Making(row, row.make, holder, steps, own, targets, (), tuple(refs), data_class)
+    item = _item(row, env, holder, steps) if row.item else ""
+    return Making(row, row.make, holder, steps, own, targets, item, (), tuple(refs), data_class)
+
+
+def _item(row: Row, env: Env, holder: str, steps: tuple[Step, ...]) -> str:
+    """The type of the list item that a link's reference stands in; the block around must make who holds it."""
+    if len(steps) < 2 or not steps[-2].is_list:
+        raise row.fail(f"{row.link} has no list of elements that an item could stand in")
+    if env.resource != holder:
+        raise row.fail(f"item needs the block around to make the {holder} that holds it")
+    return paths.parse(".".join(step.name for step in steps[:-1]), holder).node
+
+
+def item_tests(made: Making) -> tuple[paths.Test, ...]:
+    """What the constants of `item` say, so that rows of one link are told apart on the way out."""
+    tests = []
+    for row in made.row.item:
+        if row.place or row.is_block or not row.to or not row.default:
+            continue
+        path = paths.parse(row.to, made.item)
+        value = row.default
+        if path.kind == "Coding":
+            system, _, value = value.rpartition("|")
+            path = paths.parse(f"{row.to}[system={system}].code" if system else f"{row.to}.code", made.item)
+        tests.append(paths.Test(path, (value,)))
+    return tuple(tests)
 
 
 def linked(made: Making, at: Place) -> list[tuple[Slot | None, Json, Json]]:

@@ -420,6 +420,7 @@ def _maker(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node], b
     rows, inner = inner.content(row)
     read_rows, tests = compile_rows(rows, inner), inner.tests(row.where, row)
     always = place is not None
+    read_item = compile_rows(row.item, env.under(place, node=made_by.item)) if row.item else None
 
     def take(frame: Frame, node: Node) -> bool:
         walk = frame.walk
@@ -433,6 +434,9 @@ def _maker(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node], b
             return False
         if tests:
             paths.impose(resource, tests)
+        if read_item is not None:
+            made.inside = {}
+            read_item(Frame(node, up, made.inside, {}, frame.made, walk))
         return True
 
     return take

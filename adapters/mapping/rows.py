@@ -39,6 +39,8 @@ class Row:
     find: str = ""
     link: str = ""
     role: str = ""
+    item: tuple[Row, ...] = ()
+    """What stands beside the reference in the backbone element that links to what is made."""
     ref: Mapping[str, str] = field(default_factory=dict)
     key: tuple[str | Mapping[str, Any], ...] = ()
     same: str = ""
@@ -110,6 +112,7 @@ def parse_row(raw: Mapping[str, Any], source: str) -> Row:
         rows=parse_rows(raw["rows"], f"{source}.rows") if "rows" in raw else None,
         choose=parse_rows(raw.get("choose", ()), f"{source}.choose"),
         role=raw.get("as", ""),
+        item=parse_rows(raw.get("item", ()), f"{source}.item"),
         ref=raw.get("ref", {}),
         key=tuple(key) if isinstance(key, list) else (key,) if key else (),
         data_class=raw.get("class", ""),
@@ -142,6 +145,8 @@ def _check(row: Row) -> None:
         raise row.fail("join needs each")
     if row.same and not row.key:
         raise row.fail("same: merge needs a key")
+    if row.item and not row.link:
+        raise row.fail("item needs make and link: it is the element that holds the reference")
     if row.make and not row.is_block:
         raise row.fail("make needs rows or a shape")
 

@@ -11,7 +11,7 @@ from adapters.mapping.claims import claim_writer
 from adapters.mapping.conditions import asserter
 from adapters.mapping.env import Env
 from adapters.mapping.ledger import Place, missing
-from adapters.mapping.making import linked, making
+from adapters.mapping.making import item_tests, linked, making
 from adapters.mapping.paths import Path, Slot
 from adapters.mapping.putting import node_maker, nothing, put_value
 from adapters.mapping.reader import ORDINAL
@@ -236,7 +236,7 @@ def _resources(row: Row, env: Env) -> Callable[[Place], list[Slot]]:
         ledger = at.ledger
         found: list[Slot] = []
         for slot, resource, holder in linked(made, at):
-            key = (name, id(holder), id(resource))
+            key = (name, id(holder), id(slot[0]) if row.item and slot else id(resource))
             if resource.get("resourceType") == row.make and key not in ledger.taken:
                 found.append((slot, (resource, key)))
         return found
@@ -251,12 +251,15 @@ def _maker(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
     rows, inner = inner.content(row)
     write_rows, tests = compile_rows(rows, inner), inner.tests(row.where, row)
     make = node_maker(row, env) if place is not None else None
-    assert_when = asserter(row, env)
+    assert_when, among = asserter(row, env), item_tests(made)
+    write_item = compile_rows(row.item, env.under(place, node=made.item)) if row.item else None
 
     def take(at: Place, slot: Slot, ordinal: int) -> bool:
         ledger = at.ledger
         reference, (resource, key) = slot
         if key in ledger.taken or not paths.holds(resource, tests):
+            return False
+        if reference is not None and not paths.holds(reference[0], among):
             return False
         branch, undo = make(at, bool(row.each)) if make else (at.branch, nothing)
         up = at if make else at.up
@@ -274,6 +277,8 @@ def _maker(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
         ledger.spoken.add(id(resource))
         if reference is not None:
             ledger.use(*reference)
+            if write_item is not None:
+                write_item(Place(branch, up, reference[0], {}, at.resources, ledger, ordinal))
         if row.role:
             ledger.roles.setdefault(row.role, []).append(resource)
         ledger.refs += [(resource, steps, role) for steps, role in made.refs]
