@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
 from consent.errors import UnreadableInput
 from consent.model import Code
+from consent.moments import interval
 from consent.vocabulary import (
     ACT_CODE_SYSTEM,
     ACT_REASON_SYSTEM,
@@ -157,6 +158,8 @@ class Tree:
     """Whom its provisions name, in every way; None when one of them names nobody and so may mean anybody."""
     digest: str = ""
     """SHA-256 of the resource, canonically written."""
+    readings: dict[tuple[str, str], Any] = field(default_factory=dict, compare=False, repr=False)
+    """How each profile reads it in each zone (:func:`consent.trees.reading_of`), made when first asked for."""
 
 
 def read_consent(resource: Mapping[str, Any], references: Mapping[str, Any] | None = None) -> Tree:
@@ -287,7 +290,11 @@ def _bounds(value: Any, place: str, unreadable: list[str]) -> Bounds | None:
     if not isinstance(value, dict) or not set(value) <= {"start", "end", "id"}:
         unreadable.append(place)
         return None
-    return Bounds(_text(value.get("start")), _text(value.get("end")))
+    bounds = {key: _text(value[key]) or "?" for key in ("start", "end") if key in value}
+    # A bound that is no time is not the absence of a bound.
+    if any(interval(text, "UTC") is None for text in bounds.values()):
+        unreadable.append(place)
+    return Bounds(**bounds)
 
 
 def _text(value: Any) -> str:
