@@ -16,7 +16,7 @@ CLASSES = frozenset(item.value for item in DataClass)
 LABELS = frozenset(item.value for item in (*Sensitivity, *Taint))
 _SCALARS = (
     "at", "each", "by", "to", "shape", "of", "make", "find", "link", "same", "claim", "direction", "default", "out",
-    "split", "join", "prefix", "decimal", "codes", "unknown",
+    "split", "leave", "join", "prefix", "decimal", "codes", "unknown",
 )  # fmt: skip
 
 
@@ -54,6 +54,8 @@ class Row:
     out: str = ""
     required: bool = False
     split: str = ""
+    leave: str = ""
+    """How many of the values the rows after this one are to have (on write)."""
     join: str = ""
     prefix: str = ""
     date: tuple[str, ...] = ()

@@ -155,11 +155,12 @@ def _whole(row: Row, env: Env) -> Writer:
     path, say, tests = env.path(row.to, row), _sayer(row, env), env.tests(row.where, row)
     targets = [env.place(text, row) for text in (row.parts or (row.place,))]
     assert_when = asserter(row, env)
+    keep = -int(row.leave) if row.leave else None
 
     def write(at: Place) -> bool:
         if tests and not paths.holds(at.element, tests):
             return False
-        found = say(at)
+        found = say(at)[:keep]
         if not found:
             if row.required:
                 raise missing(_told(at, path), "the recipient's format requires it")

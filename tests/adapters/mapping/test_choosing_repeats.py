@@ -82,3 +82,30 @@ def test_repeats_are_not_picked_by_number() -> None:
     """A place that counts repeats does not load."""
     with pytest.raises(BrokenPack, match="picked by"):
         places.parse("c:Id[2]/c:Value", (Cursor("xml"),))
+
+
+NAMES = """
+rows:
+  - at: "c:Party[c:Role=Child|Minor]"
+    make: Patient
+    link: "MessageHeader.focus[]"
+    class: demographics
+    rows:
+      - at: "."
+        to: name
+        rows:
+          - {at: "c:Middle", to: given, split: " ", leave: "1"}
+          - {at: "c:Given", to: given}
+"""
+
+
+@pytest.mark.parametrize(("middle", "given"), [("Thị Ngọc", "Mẫu"), ("Thị", "Mẫu"), ("", "Mẫu")])
+def test_the_last_given_name_has_its_own_place(middle: str, given: str) -> None:
+    """Middle names are read in the order spoken, and on the way out the last given name is left for its own place."""
+    of = small.pack(MANIFEST, filing=NAMES)
+    said = f"<c:Middle>{middle}</c:Middle>" * bool(middle) + f"<c:Given>{given}</c:Given>"
+    raw = message(f"<c:Party><c:Role>Child</c:Role>{said}</c:Party>")
+    (strand,) = of.read(raw, small.CONTEXT).strands
+    (patient,) = small.resources(strand.bundle, "Patient")
+    assert patient["name"] == [{"given": [*middle.split(), given]}]
+    assert said.encode() in of.write(strand.bundle, small.CONTEXT).raw
