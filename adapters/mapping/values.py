@@ -29,6 +29,7 @@ _TOKEN: Final = {
     "oid": re.compile(r"urn:oid:[0-2](\.(0|[1-9][0-9]*))+"),
     "uuid": re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
 }
+_URNS: Final = {"urn:oid:": "oid", "urn:uuid:": "uuid"}
 _ANY_TOKEN: Final = re.compile(r"\S+")
 _BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _DECIMAL: Final = re.compile(r"[+-]?\d{1,30}([.,]\d{1,30})?")
@@ -100,7 +101,8 @@ def _kind(row: Row, path: Path, codes: CodeMap | None, pack_id: str, native: boo
         raise row.fail(f"{path.text} is {path.kind}: a plain value needs a transform or a block")
     if path.codes is not None and not row.when and not row.prefix:
         raise row.fail(f"{path.text} has a required binding: it needs a code map")
-    return _token(path.kind, strict) if path.kind in (*_TOKENS, "base64Binary") else Transform(_text, _untext)
+    kind = _URNS.get(row.prefix, path.kind) if path.kind == "uri" else path.kind
+    return _token(kind, strict) if kind in (*_TOKENS, "base64Binary") else Transform(_text, _untext)
 
 
 def _text(value: Any, walk: Noting, node: Any) -> Any:

@@ -24,7 +24,7 @@ def exam(old: str, new: str) -> bytes:
 
 @pytest.mark.parametrize(
     "said",
-    ["ADT^A01", "ADT^A03", "ADT^A31", "ADT^A40", "REF^I13", "SIU^S12", "ORM^O01", "OML^O21", "VXU^V04", "ZRC^Z01"],
+    ["ADT^A02", "ADT^A11", "ADT^A24", "REF^I15", "RQA^I08", "SIU^S26", "OMP^O09", "QBP^Q11", "BAR^P01", "ZRC^Z01"],
 )
 def test_what_is_not_spoken_is_refused_by_name(said: str) -> None:
     """A type that is not yet spoken, or only written, is named in the refusal."""
