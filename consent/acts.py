@@ -101,7 +101,7 @@ def _act(
     if tree.status != "active" or fact.replaced or not _may_give(fact, facts, people):
         return None
     applied = tuple(apply_tree(tree, ask) for ask in asks)
-    if all(one.live is None and not one.unreadable for one in applied):
+    if all(one.fixed is not None and one.fixed.result is Result.NOT_APPLICABLE for one in applied):
         return None
     if _out_of_scope(tree) or (fact.given_at is not None and fact.given_at > at):
         return None

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from consent.canonical import input_hash
 from consent.fhir import RESOURCE_TYPE_SYSTEM, Tree
+from consent.matching import LABEL_SYSTEMS
 from consent.model import (
     Code,
     ConsentFact,
@@ -27,7 +28,7 @@ from consent.model import (
 from consent.moments import interval, months_after
 from consent.requests import Corners, Leaning, lean, obligations_of, residual_of, settled
 from consent.rulebook import Edition, Policy
-from consent.trees import LABEL_SYSTEMS, Ask, Result, judge_tree
+from consent.trees import Ask, Result, judge_tree
 from consent.vocabulary import DATA_CLASS_SYSTEM, Basis, View
 
 

@@ -7,9 +7,9 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from consent.fhir import as_list, codes_of
+from consent.matching import LABEL_SYSTEMS
 from consent.model import Item
 from consent.moments import interval
-from consent.trees import LABEL_SYSTEMS
 from consent.vocabulary import DATA_CLASS_SYSTEM, DataClass
 from consent.walk import at_path, elements, inline_labels, references, resources_of, shadow
 

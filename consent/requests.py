@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from consent.fhir import Node, Tree
+from consent.matching import actor_matches, any_of, within
 from consent.model import Code, Obligation, ObligationKind, Residual
-from consent.trees import Ask, Result, actor_matches, any_of, base_rule, no_base, within
+from consent.trees import Ask, Result, base_rule, no_base
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def _lean(tree: Tree, ask: Ask, corners: Corners) -> Leaning:
     bounded = within(tree.period, ask.at, ask.zone)
     if bounded is False:
         return _SILENT
-    base = base_rule(tree, ask.base_default, corners.name)
+    base = base_rule(tree, corners.name)
     found = _node(tree.root or Node(path="", type=base), base, tree.release, ask, corners, top=True)
     if found.silent:
         return found
@@ -170,7 +171,7 @@ def _context(node: Node, ask: Ask, corners: Corners) -> bool | None:
     """Whether actor, purpose, action and period match, as the profile reads what is absent."""
     answers: list[bool | None] = []
     if node.actors is not None:
-        answers.append(any_of(actor_matches(actor, ask) for actor in node.actors))
+        answers.append(any_of(actor_matches(actor, ask.recipient, ask.sender) for actor in node.actors))
     if node.purposes is not None:
         stated = ask.purpose in node.purposes or "PurposeOfUse" in node.purposes
         answers.append(stated if ask.purpose else (True if corners.absent_matches else None))

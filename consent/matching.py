@@ -1,0 +1,105 @@
+"""One condition of a provision against one request or item: met, not met, or undecidable (None)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from consent.fhir import Actor, Bounds, Data
+from consent.model import Item, Party, Span
+from consent.moments import interval, zone_of
+from consent.vocabulary import (
+    ACT_CODE_SYSTEM,
+    CONFIDENTIALITY_SYSTEM,
+    TAINT_SYSTEM,
+    Confidentiality,
+    Sensitivity,
+    Taint,
+)
+
+LABEL_SYSTEMS: Final = (
+    {label.value: ACT_CODE_SYSTEM for label in Sensitivity}
+    | {label.value: CONFIDENTIALITY_SYSTEM for label in Confidentiality}
+    | {taint.value: TAINT_SYSTEM for taint in Taint}
+)
+"""The code system of each label that an item can carry as a bare code."""
+
+
+def any_of(answers: Iterable[bool | None]) -> bool | None:
+    """True if one is; else undecidable if one is; else False."""
+    unsure = False
+    for answer in answers:
+        if answer:
+            return True
+        unsure = unsure or answer is None
+    return None if unsure else False
+
+
+def actor_matches(actor: Actor, recipient: Party, sender: Party) -> bool | None:
+    """Whether the actor of a provision is the party asked about, by identifier, reference, group, tree and role."""
+    if actor.unreadable:
+        return None
+    party = sender if actor.about_sender else recipient
+    if actor.roles and not actor.references and not actor.identifiers:
+        return not actor.roles.isdisjoint(party.roles)
+    named = (
+        not actor.identifiers.isdisjoint(party.identifiers)
+        or not actor.references.isdisjoint(party.references)
+        or not actor.references.isdisjoint(party.parents)
+        or not actor.references.isdisjoint(party.groups)
+        or any(f"{one.system}|{one.code}" in party.parents for one in actor.identifiers)
+    )
+    if not named:
+        # Names of different kinds cannot be compared, and then nobody knows whether it is another party.
+        comparable = (actor.identifiers and party.identifiers) or (actor.references and party.references)
+        return False if comparable else None
+    return not actor.roles or not actor.roles.isdisjoint(party.roles)
+
+
+def span_of(bounds: Bounds, zone: str) -> Span | None:
+    """The period as moments: FHIR ends are inclusive to their precision; None if a bound is no time."""
+    start = interval(bounds.start, zone) if bounds.start else None
+    end = interval(bounds.end, zone) if bounds.end else None
+    if (bounds.start and start is None) or (bounds.end and end is None):
+        return None
+    return Span(_utc(start[0]) if start else None, _utc(end[1]) if end else None)
+
+
+def _utc(moment: datetime) -> datetime:
+    """The same moment in one zone, in which comparing is cheap; the first and last days of time stay as they are."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return moment
+
+
+def within(bounds: Bounds | None, at: datetime, zone: str) -> bool | None:
+    """Whether `at` lies in the period; None if a bound is no time."""
+    span = span_of(bounds, zone) if bounds is not None else Span()
+    return None if span is None else span.holds(at)
+
+
+def dated(span: Span | None, moment: datetime | date | None, zone: str) -> bool | None:
+    """Whether a clinical date lies in the period; None where it is unknown, or a day that only partly does."""
+    if moment is None or span is None:
+        return None
+    if isinstance(moment, datetime):
+        return span.holds(moment)
+    first = datetime.combine(moment, time(), zone_of(zone))
+    start, end = span.holds(first), span.holds(first + timedelta(days=1, microseconds=-1))
+    return start if start == end else None
+
+
+def data_matches(data: Data, item: Item) -> bool | None:
+    """Whether a data reference of a provision means this item."""
+    reference = data.reference
+    if data.meaning == "authoredby":
+        return item.author == reference if item.author else None
+    if item.place == reference or item.place.startswith(f"{reference}#") or item.place.endswith(f"/{reference}"):
+        return True
+    if data.meaning == "instance":
+        return False
+    if reference in item.refs or item.episode == reference:
+        return True
+    return False if data.meaning == "related" and item.refs else None
