@@ -33,7 +33,7 @@ from consent.vocabulary import HUB_BASE, Event
 BUILT_IN = Path(__file__).parent
 _LARGEST_FILE = 8 * 1024 * 1024
 _NAME = re.compile(r"\$\{([^}]*)\}")
-_DATA = {".yaml", ".csv", ".xsd", ".json", ".hl7", ".xml", ".md", ".txt"}
+_DATA = {".yaml", ".csv", ".xsd", ".json", ".hl7", ".xml", ".md", ".txt", ".zip"}
 
 
 def load_packs(*folders: Path) -> dict[str, Pack]:
@@ -181,14 +181,15 @@ def _named(data: Any, names: Mapping[str, str], source: str) -> Any:
 
 
 def _codec(manifest: Mapping[str, Any]) -> Codec:
-    charset = manifest.get("charset", "utf-8")
+    charsets = texts(manifest.get("charset", "utf-8"))
+    charset = charsets[0]
     name = manifest["codec"]
     if name == "er7":
         return Codec(name, er7.parse, lambda tree: er7.dump(tree, charset=charset))
     if name == "json":
         return Codec(name, json_codec.parse, json_codec.dump)
     if name == "csv":
-        return Codec(name, lambda raw: csv_codec.parse(raw, charset), csv_codec.dump)
+        return Codec(name, lambda raw: csv_codec.parse(raw, charsets), csv_codec.dump)
     namespaces = manifest.get("namespaces", {})
     return Codec(name, lambda raw: xml_codec.parse(raw, namespaces), lambda tree: xml_codec.dump(tree, namespaces))
 

@@ -1,19 +1,32 @@
 """Character sets by the names that senders give them: Python's own decoders, and single-byte tables that are data.
 
 `vietnamese.csv` beside this module (``charset,byte,text``; the byte as two hex digits) holds what Python has no decoder
-for: VISCII and TCVN3 (ABC). Bytes below 0x80 that it does not name are ASCII.
+for: VISCII (RFC 1456) and TCVN3 (ABC; TCVN 5712:1993). Bytes below 0x80 that it does not name are ASCII.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
 TABLES: Final = "vietnamese.csv"
+_TONES: Final = "\u0300\u0301\u0303\u0309\u0323"
+_ONSET: Final = "(?:ngh|ng|nh|gh|gi|kh|ph|th|tr|ch|qu|[bcdđghklmnprstvx])?"
+_OPEN: Final = (
+    "a|ai|ao|au|ay|âu|ây|e|eo|ê|êu|i|ia|iêu|iu|o|oa|oai|oao|oay|oe|oeo|oi|ô|ôi|ơ|ơi|u|ua|uây|uê|ui|uôi|uơ|uy|uya|uyu|"
+    "ư|ưa|ưi|ươi|ươu|ưu|y|yêu"
+)
+_CLOSED: Final = "(?:a|ă|â|e|ê|i|iê|o|oa|oă|oe|oo|ô|ơ|u|uâ|uê|uô|uy|uyê|ư|ươ|y|yê)"
+_SYLLABLE: Final = re.compile(f"{_ONSET}(?:{_OPEN}|{_CLOSED}(?:(?:ng|nh|m|n)|(?P<stop>ch|c|p|t)))")
+"""A Vietnamese syllable without its tone; one that ends in a stop has the sắc or the nặng tone."""
+_ENOUGH: Final = 0.8
+"""Of the words with a letter beyond ASCII, the share that has to be Vietnamese syllables."""
 
 
 @cache
@@ -36,3 +49,35 @@ def decode(raw: bytes, name: str) -> str:
     if any(table[byte] == "\ufffd" for byte in set(raw)):
         raise UnicodeDecodeError(name, raw, 0, 1, "a byte that the character set does not have")
     return raw.decode("latin-1").translate(dict(enumerate(table)))
+
+
+def likeliest(raw: bytes, names: Sequence[str]) -> tuple[str, str] | None:
+    """The one set of `names` in which `raw` is Vietnamese, and its text; None when none is or several differ."""
+    found: list[tuple[float, str, str]] = []
+    for name in names:
+        try:
+            text = unicodedata.normalize("NFC", decode(raw, name))
+        except (UnicodeDecodeError, LookupError):
+            continue
+        found.append((_vietnamese(text), name, text))
+    best = max((share for share, _, _ in found), default=0.0)
+    texts = {text: name for share, name, text in reversed(found) if share == best}
+    if best < _ENOUGH or len(texts) > 1:
+        return None
+    return next((name, text) for text, name in texts.items())
+
+
+def _vietnamese(text: str) -> float:
+    """The share of Vietnamese syllables among the words with a letter beyond ASCII; 0 when there are none."""
+    words = [word for word in re.split(r"[\s!-@\[-`{-~]+", text) if not word.isascii()]
+    return sum(map(_is_syllable, words)) / len(words) if words else 0.0
+
+
+def _is_syllable(word: str) -> bool:
+    if word[1:] not in (word[1:].lower(), word[1:].upper()):
+        return False
+    apart = unicodedata.normalize("NFD", word.lower())
+    tones = [char for char in apart if char in _TONES]
+    bare = unicodedata.normalize("NFC", "".join(char for char in apart if char not in _TONES))
+    said = _SYLLABLE.fullmatch(bare)
+    return said is not None and len(tones) <= 1 and (said["stop"] is None or tones in (["\u0301"], ["\u0323"]))

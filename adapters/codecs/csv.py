@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from adapters.codecs import charsets
@@ -20,20 +20,21 @@ _DELIMITERS: Final = ",;\t|"
 _MAX_FILES: Final = 50
 
 
-def parse(raw: bytes, charset: str = "utf-8") -> Parsed:
+def parse(raw: bytes, legacy: Sequence[str] = ()) -> Parsed:
     """Records as nodes named ``row`` with a node a column; in a ZIP, below a node a file.
 
-    `charset` is what a file is read in that is not UTF-8. Raises :class:`Malformed`, :class:`TooLarge`.
+    `legacy` is what a file may be in that is not UTF-8: the only one named, or of several the one in which it is
+    Vietnamese (a CSV file does not say). Raises :class:`Malformed`, :class:`TooLarge`.
     """
     guard_size(raw)
     deviations: list[Deviation] = []
     root = Branch("")
     if raw.startswith(b"PK\x03\x04"):
         for name, body in _unzip(raw):
-            _records(root.add(name, place=name), body, charset, deviations, f"{name}, ")
+            _records(root.add(name, place=name), body, legacy, deviations, f"{name}, ")
     else:
-        _records(root, raw, charset, deviations, "")
-    return Parsed(root, tuple(deviations), charset)
+        _records(root, raw, legacy, deviations, "")
+    return Parsed(root, tuple(deviations))
 
 
 def _unzip(raw: bytes) -> Iterator[tuple[str, bytes]]:
@@ -52,8 +53,8 @@ def _unzip(raw: bytes) -> Iterator[tuple[str, bytes]]:
         raise Malformed("", "syntax", "this is no readable ZIP of CSV files") from None
 
 
-def _records(node: Branch, raw: bytes, charset: str, deviations: list[Deviation], prefix: str) -> None:
-    text = _decode(raw, charset, deviations, prefix)
+def _records(node: Branch, raw: bytes, legacy: Sequence[str], deviations: list[Deviation], prefix: str) -> None:
+    text = _decode(raw, legacy, deviations, prefix)
     header = text.splitlines()[0] if text else ""
     delimiter = max(_DELIMITERS, key=header.count)
     if delimiter != "," and delimiter in header:
@@ -93,23 +94,35 @@ def _record(node: Branch, names: list[str], cells: list[str], place: str) -> Non
         row.add(name, text or None, at, State.VALUE if text else State.EMPTY)
 
 
-def _decode(raw: bytes, charset: str, deviations: list[Deviation], prefix: str) -> str:
+def _decode(raw: bytes, legacy: Sequence[str], deviations: list[Deviation], prefix: str) -> str:
     place = prefix.rstrip(", ")
     if raw.startswith(codecs.BOM_UTF8):
         deviations.append(Deviation(place, "a byte order mark"))
         raw = raw[3:]
     elif raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         deviations.append(Deviation(place, "UTF-16 with a byte order mark"))
-        charset = "utf-16"
-    for name in dict.fromkeys(("utf-8", charset) if charset != "utf-16" else (charset,)):
         try:
-            text = charsets.decode(raw, name)
-        except (UnicodeDecodeError, LookupError):
-            continue
-        if name != "utf-8" and charset != "utf-16":
-            deviations.append(Deviation(place, "the character set is not UTF-8"))
-        return text
-    raise Malformed(place, "charset", "save the file as UTF-8")
+            return raw.decode("utf-16")
+        except UnicodeDecodeError:
+            raise Malformed(place, "charset", "the bytes are not UTF-16, which their mark says") from None
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    found = _legacy(raw, legacy)
+    if found is None:
+        raise Malformed(place, "charset", "save the file as UTF-8")
+    deviations.append(Deviation(place, f"the character set is not UTF-8; read as {found[0]}"))
+    return found[1]
+
+
+def _legacy(raw: bytes, legacy: Sequence[str]) -> tuple[str, str] | None:
+    if len(legacy) != 1:
+        return charsets.likeliest(raw, legacy)
+    try:
+        return legacy[0], charsets.decode(raw, legacy[0])
+    except (UnicodeDecodeError, LookupError):
+        return None
 
 
 def dump(tree: Node) -> bytes:

@@ -30,17 +30,12 @@ def test_an_empty_cell_is_empty_and_a_missing_one_absent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "charset"),
-    [
-        ("a\nử\n".encode("utf-8-sig"), "utf-8"),
-        ("a\nử\n".encode("utf-16"), "utf-8"),
-        ("a;b\nử;2\n".encode(), "utf-8"),
-        ("a\nô\n".encode("cp1258"), "cp1258"),
-    ],
+    "raw",
+    ["a\nử\n".encode("utf-8-sig"), "a\nử\n".encode("utf-16"), "a;b\nử;2\n".encode(), "a\nô\n".encode("cp1258")],
 )
-def test_what_spreadsheets_do_is_tolerated_and_told(raw: bytes, charset: str) -> None:
+def test_what_spreadsheets_do_is_tolerated_and_told(raw: bytes) -> None:
     """A BOM, UTF-16, semicolons and a declared legacy character set are deviations."""
-    parsed = csv.parse(raw, charset)
+    parsed = csv.parse(raw, ("cp1258",))
     assert next(iter(leaves(parsed.tree))).value in ("ử", "ô")
     assert parsed.deviations
 
