@@ -58,7 +58,7 @@ class Script:
         self._head(root, ledger)
         self._constants(root, _event(ledger))
         prune(root)
-        self._order(root)
+        arrange(root, self.message)
         raw = self.speech.codec.dump(root)
         self.speech.recognise(raw, self.message, context)
         if self.message.schema is not None and self.message.validate in ("out", "both"):
@@ -106,12 +106,6 @@ class Script:
                 text = answered_key(ledger.header)
             if text and leaf.name in self.head:
                 self._say(root, leaf.place, text)
-
-    def _order(self, root: Branch) -> None:
-        if self.message.grammar is not None:
-            _order_segments(root, self.message.grammar.items)
-        elif self.message.order:
-            _order_children(root, self.message.order)
 
 
 def compile_script(speech: Speech, message: Message, env: Env, dialect: str) -> Script:
@@ -167,6 +161,14 @@ def prune(branch: Branch) -> bool:
     """Take out nodes that say nothing; True when the node itself says something."""
     branch.nodes = [child for child in branch.nodes if prune(child)]
     return branch.value is not None or bool(branch.nodes) or branch.state.value == "null"
+
+
+def arrange(root: Branch, message: Message) -> None:
+    """Segments and children in the order that the message's structure says."""
+    if message.grammar is not None:
+        _order_segments(root, message.grammar.items)
+    elif message.order:
+        _order_children(root, message.order)
 
 
 def _order_segments(branch: Branch, items: Sequence[Item]) -> None:

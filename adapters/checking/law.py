@@ -1,0 +1,313 @@
+"""The law of packs, part by part, as functions that answer what is broken; of a pack that keeps it, nothing is.
+
+Parts 1 to 5 are a pack's own; part 6 (`adapters.checking.crossing`) takes two. Nothing here repeats a value.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from adapters.checking.context import CONTEXT, answering
+from adapters.checking.declared import Declared, declared
+from adapters.checking.generate import FOREIGN, types
+from adapters.checking.places import bare, said, source_leaves, unnumbered
+from adapters.codecs import json as json_codec
+from adapters.codecs.common import Parsed
+from adapters.errors import AdapterError, Refusal, Unwritable
+from adapters.mapping.bundles import BundlePack
+from adapters.mapping.engine import RowPack
+from adapters.pack import Bundle, Context, LossKind, Pack, Reading, Strand, Writing
+from adapters.r4.validate import validate
+from adapters.tree import Node, leaves
+
+NEVER_MATCHES: Final = "never-matches"
+_HUBS: Final = frozenset(
+    {"fullUrl", "id", "reference", "meta", "request", "response", "source", "destination", "sender"}
+)  # fmt: skip
+_MARGIN: Final = 4
+"""How far a declared number of losses may stand above twice what any message lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One way in which a pack breaks the law; holds no value of any message."""
+
+    part: int
+    """1 codec, 2 source, 3 stability, 4 residual, 5 valid R4, 6 across formats."""
+    place: str
+    why: str
+    message: int = -1
+    """Which of the messages, from 0; -1 when it is none of them."""
+
+
+@dataclass(slots=True)
+class Law:
+    """The law for one message type of a pack; remembers what its messages lost."""
+
+    pack: Pack
+    type: str
+    direction: str = ""
+    declared: Declared = field(init=False)
+    read: int = 0
+    refused: int = 0
+    lost: int = 0
+    """The most places that one message lost."""
+
+    def __post_init__(self) -> None:
+        self.direction = dict(types(self.pack))[self.type]
+        self.declared = declared(self.pack, self.type)
+
+    def check(self, raw: bytes, number: int = -1) -> list[Breach]:
+        """Parts 1 to 5 on one message; what is refused only has to be refused by type."""
+        try:
+            reading = self.pack.read(raw, CONTEXT)
+        except Refusal:
+            self.refused += 1
+            return []
+        except Exception as fault:  # whatever is not a refusal is the breach itself
+            return [Breach(5, "", f"reading fails with {type(fault).__name__}, which is no refusal", number)]
+        self.read += 1
+        found = list(self._parts(raw, reading))
+        return [replace(breach, message=number) for breach in dict.fromkeys(found)]
+
+    def _parts(self, raw: bytes, reading: Reading) -> Iterator[Breach]:
+        yield from codec_breaches(self.pack, raw)
+        for strand in reading.strands:
+            yield from validity_breaches(strand.bundle)
+        if reading.head.type != self.type:
+            yield Breach(2, "", "the message is read as another type than the one that it was made for")
+        lost = {bare(loss.place, self.declared.codec) for loss in reading.loss if FOREIGN not in loss.place}
+        if self.direction == "both":
+            for strand in reading.strands:
+                checked = _Return(self.pack, self.declared, raw, reading, strand)
+                yield from checked.breaches()
+                lost |= checked.lost
+        self.lost = max(self.lost, len(lost))
+
+    def cap(self) -> list[Breach]:
+        """Part 2's number: no message lost more places than the manifest says, and the number is no idle one."""
+        declared_loss = loss_of(self.pack, self.type)
+        if self.direction == "out" or declared_loss is None:
+            return []
+        if self.lost > declared_loss:
+            return [Breach(2, "manifest.yaml", f"a message lost {self.lost} places; loss says {declared_loss}")]
+        if declared_loss > 2 * self.lost + _MARGIN:
+            return [Breach(2, "manifest.yaml", f"loss says {declared_loss}; no message lost more than {self.lost}")]
+        return []
+
+
+def check_law(pack: Pack, type_: str, messages: Iterable[bytes]) -> list[Breach]:
+    """Parts 1 to 5 of the law on the messages of a type: every way in which it is broken, none when it is kept."""
+    law = Law(pack, type_)
+    found = [breach for number, raw in enumerate(messages) for breach in law.check(raw, number)]
+    return found + law.cap()
+
+
+def loss_of(pack: Pack, type_: str) -> int | None:
+    """How many places the manifest says that a message of the type may lose."""
+    if isinstance(pack, RowPack):
+        return next(message.loss for message in pack.messages if message.type == type_)
+    return None
+
+
+# --- part 1
+
+
+def parser_of(pack: Pack) -> tuple[Any, Any]:
+    """How bytes become a tree and back in a pack's format."""
+    if isinstance(pack, BundlePack):
+        return json_codec.parse, json_codec.dump
+    assert isinstance(pack, RowPack)
+    return pack.codec.parse, pack.codec.dump
+
+
+def codec_breaches(pack: Pack, raw: bytes) -> Iterator[Breach]:
+    """Part 1: parse(dump(parse(b))) == parse(b), order included."""
+    parse, dump = parser_of(pack)
+    try:
+        before: Parsed = parse(raw)
+        after: Parsed = parse(dump(before.tree))
+    except AdapterError as fault:
+        yield Breach(1, getattr(fault, "place", ""), f"what was written cannot be read: {type(fault).__name__}")
+        return
+    for one, other in zip(_listed(before.tree), _listed(after.tree), strict=False):
+        if one != other:
+            yield Breach(1, one[0], "is another after parse(dump(parse(b)))")
+            return
+    if sum(1 for _ in leaves(before.tree)) != sum(1 for _ in leaves(after.tree)):
+        yield Breach(1, "", "there are more or fewer leaves after parse(dump(parse(b)))")
+
+
+def _listed(tree: Node) -> Iterator[tuple[str, str]]:
+    return ((node.place, said(node)) for node in leaves(tree))
+
+
+# --- part 5
+
+
+def validity_breaches(bundle: Bundle) -> Iterator[Breach]:
+    """Part 5: the canonical bundle is R4, required bindings and invariants included."""
+    for issue in validate(bundle):
+        if issue.severity in ("error", "fatal"):
+            yield Breach(5, unnumbered(issue.expression), f"{issue.code}: {issue.diagnostics}")
+
+
+# --- parts 2, 3 and 4
+
+
+@dataclass(slots=True)
+class _Return:
+    """One strand on its way back to the format that it came from."""
+
+    pack: Pack
+    declared: Declared
+    raw: bytes
+    reading: Reading
+    strand: Strand
+    lost: set[str] = field(default_factory=set)
+    """Canonical places that were lost on the way out."""
+
+    def breaches(self) -> Iterator[Breach]:
+        """Parts 2, 3 and 4."""
+        context = answering(self.reading.head)
+        try:
+            written = self.pack.write(self.strand.bundle, context)
+        except Unwritable as fault:
+            yield Breach(2, fault.place, f"what it reads it cannot write: {fault.kind}: {fault.why}")
+            return
+        except Exception as fault:  # whatever is not Unwritable is the breach itself
+            yield Breach(2, "", f"writing fails with {type(fault).__name__}, which is not Unwritable")
+            return
+        if written.type != self.reading.head.type:
+            yield Breach(2, "", f"what was read as {self.reading.head.type} is written as {written.type}")
+            return
+        self.lost = {unnumbered(loss.place) for loss in written.loss}
+        yield from self._source(written)
+        yield from stability_breaches(self.pack, self.strand, written, context, len(self.reading.strands) > 1)
+
+    def _source(self, written: Writing) -> Iterator[Breach]:
+        """Parts 2 and 4: each source leaf comes back, stands in the residual, or matches a declaration."""
+        parse, _ = parser_of(self.pack)
+        codec, declared = self.declared.codec, self.declared
+        values = {node.place: said(node) for node in leaves(parse(self.raw).tree)}
+        mine = [(bare(place, codec), values.get(place, text)) for place, text in self.strand.leaves.items()]
+        before = Counter(leaf for leaf in mine if not self._head(leaf[0]))
+        after = Counter(leaf for leaf in source_leaves(parse(written.raw).tree, codec) if not self._head(leaf[0]))
+        reported: dict[str, set[LossKind]] = {}
+        for loss in self.reading.loss:
+            reported.setdefault(bare(loss.place, codec), set()).add(loss.kind)
+        moved = {place for one in before if not declared.written(one[0]) for place in declared.moved_to(one[0])}
+        gone, new = {place for place, _ in before - after}, {place for place, _ in after - before}
+        for place in sorted(gone):
+            kinds = _kinds(place, reported)
+            if kinds or place in moved or (declared.targets.get(place) and not declared.written(place)):
+                continue
+            if declared.lost_in(place, self.lost):
+                yield Breach(4, place, "is read and then dropped on the way out, so the residual does not hold it")
+            else:
+                yield Breach(2, place, "comes back neither as it was nor as a declared loss")
+        for place in sorted(new):
+            if place in declared.said or place in moved:
+                continue
+            if not _kinds(place, reported) - {LossKind.DROP}:
+                yield Breach(2, place, "appears, and no default, context or where declares it")
+
+    def _head(self, place: str) -> bool:
+        if isinstance(self.pack, BundlePack):
+            return _of_the_hub(place)
+        return place in self.declared.head
+
+
+def _of_the_hub(place: str) -> bool:
+    """Whether a bundle's place is what the hub says itself: addresses, identities, labels, the header."""
+    parts = place.split("/")
+    return len(parts) < 3 or parts[1] == "identifier" or bool(_HUBS & set(parts))
+
+
+def _kinds(place: str, reported: dict[str, set[LossKind]]) -> set[LossKind]:
+    """The losses reported at a place, above it or below it."""
+    found: set[LossKind] = set()
+    for other, kinds in reported.items():
+        above = place == other or place.startswith((f"{other}.", f"{other}/", f"{other}-", f"{other}, "))
+        if above or other.startswith((f"{place}.", f"{place}/")):
+            found |= kinds
+    return found
+
+
+def stability_breaches(
+    pack: Pack, strand: Strand, written: Writing, context: Context, several: bool
+) -> Iterator[Breach]:
+    """Part 3: read(write(read(m))) == read(m), fullUrls included, as far as nothing was lost on the way out; what was
+    written once is from then on read and written the same, byte for byte."""
+    try:
+        first = _only(pack.read(written.raw, CONTEXT))
+        second_raw = pack.write(first.bundle, context).raw
+        second = _only(pack.read(second_raw, CONTEXT))
+    except AdapterError as fault:
+        place = getattr(fault, "place", "")
+        yield Breach(3, place, f"what was written cannot be read and written again: {type(fault).__name__}")
+        return
+    if second_raw != written.raw:
+        yield Breach(3, "", "a second write is not byte-equal")
+    if place := _difference(_comparable(first.bundle), _comparable(second.bundle)):
+        yield Breach(3, place, "reading what was written twice is another than reading what was written once")
+    if not written.loss and (place := _difference(_comparable(strand.bundle), _comparable(first.bundle))):
+        yield Breach(3, place, "reading what was written is another than what was read")
+
+
+def _only(reading: Reading) -> Strand:
+    (strand,) = reading.strands
+    return strand
+
+
+def _comparable(bundle: Bundle) -> Any:
+    """The bundle without what the context says, its salted addresses numbered in order."""
+    header = dict(bundle["entry"][0]["resource"])
+    for name in ("id", "meta", "source", "sender", "destination"):
+        header.pop(name, None)
+    entries = [{"resource": header}, *bundle["entry"][1:]]
+    salted = [entry["fullUrl"] for entry in entries[1:] if NEVER_MATCHES in str(entry["resource"].get("meta", ""))]
+    names = {url: f"salted {number}" for number, url in enumerate(salted)}
+    names |= {url.removeprefix("urn:uuid:"): name for url, name in names.items()}
+    return _renamed({"entry": entries}, names)
+
+
+def _renamed(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _renamed(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+def _difference(one: Any, other: Any, place: str = "Bundle") -> str:
+    """Where two values first differ; "" when they do not."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in [*one, *(name for name in other if name not in one)]:
+            if found := _difference(one.get(name), other.get(name), f"{place}.{name}"):
+                return found
+        return ""
+    if isinstance(one, list) and isinstance(other, list):
+        for index in range(max(len(one), len(other))):
+            if index >= min(len(one), len(other)):
+                return f"{place}[{index}]"
+            kind = one[index].get("resource", {}).get("resourceType", "") if isinstance(one[index], dict) else ""
+            if found := _difference(one[index], other[index], f"{place}[{index}]{f'({kind})' if kind else ''}"):
+                return found
+        return ""
+    return "" if str(one) == str(other) and type(one) is type(other) else place
+
+
+def accepted(pack: Pack, messages: Sequence[bytes]) -> int:
+    """How many messages of a hundred the pack reads."""
+    count = 0
+    for raw in messages:
+        try:
+            pack.read(raw, CONTEXT)
+        except Refusal:
+            continue
+        count += 1
+    return 100 * count // len(messages) if messages else 100
