@@ -40,6 +40,8 @@ CHARSETS: Final = {
     "UNICODE UTF-16": "utf-16",
     "CP1258": "cp1258",
     "WINDOWS-1258": "cp1258",
+    "VISCII": "viscii",
+    "TCVN3": "tcvn3",
 }
 """HL7 table 0211 (and names seen in its place) to the names of decoders."""
 
