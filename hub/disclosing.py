@@ -86,17 +86,19 @@ def disclose(
     at: datetime,
     known: Facts | None = None,
     action: Action = Action.DISCLOSE,
+    officer: str = "",
 ) -> Disclosed:
     """Decide what of `strand` `recipient` may learn at `at`, and release only that.
 
     A unit that is linked to a suspect is bypassed: the answer is for its alternate addressee then (R40). `known` are
-    facts to decide by instead of the recorded ones (a preview). Raises :class:`hub.errors.KeyLost`, `NotFound`.
+    facts to decide by instead of the recorded ones (a preview), `officer` the person of the recipient who reads.
+    Raises :class:`hub.errors.KeyLost`, `NotFound`.
     """
     bundle = strands.bundle_of(unit, parts.vault, strand.id)
     held = known or facts.facts_of(unit, parts.vault, strand.case, parts.settings.zone)
     asked = Disclosure(
         sender=_sender(parts, strand.agency),
-        recipient=parts.registry.party(recipient),
+        recipient=replace(parts.registry.party(recipient), officer=officer),
         person=strand.person,
         case=strand.case,
         event=Event(strand.event),

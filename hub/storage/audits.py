@@ -64,6 +64,12 @@ def record(unit: Unit, entry: Entry, at: datetime) -> str:
     return str(row["id"])
 
 
+def get(unit: Unit, row_id: str) -> Recorded | None:
+    """One row by its id."""
+    row = unit.execute(select(audit).where(audit.c.id == row_id)).one_or_none()
+    return None if row is None else _recorded(row)
+
+
 def listing(
     unit: Unit,
     *,
