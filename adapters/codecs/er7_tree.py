@@ -128,7 +128,7 @@ class Part:
 class Segment:
     """One line."""
 
-    __slots__ = ("_filled", "_parts", "line", "message", "name", "number", "ordinal")
+    __slots__ = ("_filled", "cut", "line", "message", "name", "number", "ordinal")
 
     def __init__(self, name: str, line: str, message: Message, number: int, ordinal: int) -> None:
         self.name = name
@@ -138,7 +138,8 @@ class Segment:
         """Which line of the message, from 1."""
         self.ordinal = ordinal
         """Which segment of its name, from 1."""
-        self._parts: list[str] | None = None
+        self.cut: list[str] | None = None
+        """The fields, once they are cut."""
         self._filled: bytes | None = None
 
     @property
@@ -159,7 +160,7 @@ class Segment:
     @property
     def fields(self) -> list[str]:
         """The raw fields, the field numbers as indices."""
-        parts = self._parts
+        parts = self.cut
         if parts is None:
             mark = self.message.separators.field
             parts = self.line.split(mark, MAX_FIELDS + 1)
@@ -167,7 +168,7 @@ class Segment:
                 raise TooLarge(self.place, "count", f"more than {MAX_FIELDS} fields")
             if self.name in HEADERS:
                 parts.insert(1, mark)
-            self._parts = parts
+            self.cut = parts
         return parts
 
     @property

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adapters.mapping import paths, places
-from adapters.mapping.conditions import Check, walker
+from adapters.mapping.conditions import walker
 from adapters.mapping.env import Env
 from adapters.mapping.paths import ABSENT, PRESENT
 from adapters.mapping.rows import Row
+from adapters.mapping.short import is_plain, text_at
+from adapters.mapping.telling import Check
 from adapters.mapping.walk import Frame, Reader
 
 Alternatives = list[tuple[Check, Reader]]
@@ -20,8 +22,9 @@ def dispatch(options: list[Row], alternatives: Alternatives, env: Env) -> Callab
     if len(options) < 3 or not places_tested or "[" in places_tested[0]:
         return lambda frame: alternatives
     text = places_tested[0]
-    walk_to = walker(env.place(text, options[0]))
-    said = {value for option in options for value in option.when.get(text, ()) if value[0] != "$"}
+    place = env.place(text, options[0])
+    walk_to = walker(place)
+    known = {value for option in options for value in option.when.get(text, ()) if value[0] != "$"}
 
     def fitting(value: str) -> Alternatives:
         return [
@@ -30,9 +33,14 @@ def dispatch(options: list[Row], alternatives: Alternatives, env: Env) -> Callab
             if option.when.get(text, ("$present",))[0][0] == "$" or value in option.when[text]
         ]
 
-    table, others = {value: fitting(value) for value in said}, fitting("")
+    table, others = {value: fitting(value) for value in known}, fitting("")
+
+    text_of = text_at(place) if env.short and not place.up else None
 
     def few(frame: Frame) -> Alternatives:
+        said = text_of(frame.node) if text_of is not None else None
+        if said is not None and is_plain(said):
+            return table.get(said, others)
         nodes = walk_to(frame)
         if len(nodes) > 1:
             return alternatives

@@ -11,10 +11,9 @@ from adapters.mapping.ledger import Place as Writing
 from adapters.mapping.paths import ABSENT, PRESENT
 from adapters.mapping.places import Place
 from adapters.mapping.rows import Row
+from adapters.mapping.telling import Check, Tested, quick
 from adapters.mapping.walk import Frame
 from adapters.tree import Branch, Node, State
-
-Check = Callable[[Frame, Node], bool]
 
 
 def walker(place: Place) -> Callable[[Frame], list[Node]]:
@@ -65,26 +64,32 @@ def matcher(row: Row, env: Env, place: Place | None) -> Check:
     """The row's `when`, seen from the node that the row stands on (in a leaf row, ER7 names from the cursor around)."""
     if not row.when:
         return lambda frame, node: True
+    tests = _tests(row, env, place)
+    slow = _tested(tests)
+    return (quick(tests, slow) if env.short else None) or slow
+
+
+def _tests(row: Row, env: Env, place: Place | None) -> list[Tested]:
     inner = env.under(place)
     tests = []
     for text, values in row.when.items():
         outer = place is not None and place.cursor.inside and not text.startswith(".")
         found = (env if outer else inner).place(text, row)
-        tests.append((found, values, not outer and place is not None))
-    return _tested(tests)
+        tests.append(Tested(found, values, found.up - (not outer and place is not None)))
+    return tests
 
 
-def _tested(tests: list[tuple[Place, tuple[str, ...], bool]]) -> Check:
+def _tested(tests: list[Tested]) -> Check:
     compiled = [
-        (places.walker(place.steps, place.base), place.up - own, own, frozenset(values), values[0])
-        for place, values, own in tests
+        (places.walker(test.place.steps, test.place.base), test.up, frozenset(test.values), test.values[0])
+        for test in tests
     ]
 
     def check(frame: Frame, node: Node) -> bool:
         seen = []
-        for walk, up, own, values, first in compiled:
+        for walk, up, values, first in compiled:
             at: Node = node
-            if not own or up >= 0:
+            if up >= 0:
                 source = frame
                 for _ in range(up):
                     assert source.up is not None

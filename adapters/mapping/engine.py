@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import RLock
 from typing import Any
 
@@ -44,7 +44,7 @@ class RowPack:
     dialects: Mapping[str, Dialect]
     """The sender's own ones by name; "" is the plain format."""
     codes: Mapping[str, CodeMap]
-    _readers: dict[tuple[str, str], Reader] = field(default_factory=dict)
+    _readers: dict[tuple[str, str, bool], Reader] = field(default_factory=dict)
     _scripts: dict[tuple[str, str], Script] = field(default_factory=dict)
     _compiling: RLock = field(default_factory=RLock)
     """Many threads may need the same rows first: one compiles, the others wait."""
@@ -76,7 +76,8 @@ class RowPack:
             tree = group(tree, message.group)
         if message.refs:
             tree = resolve(tree, *message.refs)
-        reader = self._reader(message, head.dialect)
+        short = isinstance(parsed.tree, er7.Message) and message.grammar is not None and parsed.tree.tidy
+        reader = self._reader(message, head.dialect, short)
         strands, found, losses = [], [*parsed.deviations, *self._version(head)], Losses(head_nodes)
         for number, view in enumerate(self._strands(tree, message)):
             walk = Walk(zone=context.zone, agency=context.agency)
@@ -221,13 +222,14 @@ class RowPack:
         material = Material(self.id, self.codec.name, message.shapes, self.codes)
         return Env(material, (Cursor(self.codec.name, message.grammar),))
 
-    def _reader(self, message: Message, dialect: str) -> Reader:
-        reader = self._readers.get((message.type, dialect))
+    def _reader(self, message: Message, dialect: str, short: bool = False) -> Reader:
+        key = (message.type, dialect, short)
+        reader = self._readers.get(key)
         if reader is None:
             with self._compiling:
-                if (message.type, dialect) not in self._readers:
-                    self._readers[(message.type, dialect)] = compile_rows(message.rows, self._env(message))
-            reader = self._readers[(message.type, dialect)]
+                if key not in self._readers:
+                    self._readers[key] = compile_rows(message.rows, replace(self._env(message), short=short))
+            reader = self._readers[key]
         return reader
 
     def _script(self, message: Message, dialect: str) -> Script:

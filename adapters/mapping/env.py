@@ -71,11 +71,13 @@ class Env:
     """Inside a `choose`: values never fall through."""
     shapes: tuple[str, ...] = ()
     """Shapes being expanded, against recursion."""
+    short: bool = False
+    """ER7, read: plain values are taken as raw text (:mod:`adapters.mapping.short`)."""
 
     def once(self, rows: Sequence[Row], compile_them: Callable[[Sequence[Row], Env], T]) -> T:
         """What `compile_them` makes of the rows here, made once for rows and places that are the same."""
         cursors = tuple((cursor.inside, id(cursor.item)) for cursor in self.cursors)
-        here = (self.node, self.resource, self.data_class, self.marked, self.strict, cursors)
+        here = (self.node, self.resource, self.data_class, self.marked, self.strict, self.short, cursors)
         key = (compile_them, tuple(map(id, rows)), here)
         held = self.material.compiled.get(key)
         if held is None:

@@ -7,7 +7,8 @@ element that it starts from; the functions below then build (read) or find (writ
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -48,6 +49,8 @@ class Path:
     """The end's type: ``string``, ``HumanName``, ``Reference``."""
     codes: frozenset[str] | None = None
     """Codes of the end's required binding."""
+    pattern: re.Pattern[str] | None = None
+    """What the codes of the end's required binding look like, where R4 lists none (media types, currencies)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def parse(text: str, start: str) -> Path:
     if text == ".":
         return Path(text, (), "" if table.kind(start) == "primitive" else start, start)
     steps: list[Step] = []
-    node, kind, codes = start, start, None
+    node, kind, codes, pattern = start, start, None, None
     for name, selector in _split(text):
         if not node:
             raise BrokenPack(f"path {text}: {kind} has no {name}")
@@ -79,12 +82,13 @@ def parse(text: str, start: str) -> Path:
         if found is None or (found.choice and len(found.types) != 1):
             raise BrokenPack(f"path {text}: R4 has no {node}.{name}")
         codes = table.required_codes(f"{node}.{name}")
+        pattern = table.value_set(found.value_set).pattern if found.value_set else None
         kind = found.types[0]
         node = found.node
         if selector and not found.is_list:
             raise BrokenPack(f"path {text}: {name} is no list, so nothing is selected in it")
         steps.append(Step(name, found.is_list, _selector(selector, name, node, text)))
-    return Path(text, tuple(steps), node, kind, codes)
+    return Path(text, tuple(steps), node, kind, codes, pattern)
 
 
 def _split(text: str) -> Iterator[tuple[str, str]]:
@@ -208,6 +212,23 @@ def impose(element: Json, tests: tuple[Test, ...]) -> None:
             container.setdefault(last.name, []).append(value)
         else:
             container[last.name] = value
+
+
+def imposer(tests: tuple[Test, ...]) -> Callable[[Json], None] | None:
+    """:func:`impose` for fixed conditions, those of one plain element said directly; None when there are none."""
+    said = tuple(test for test in tests if test.values not in ((PRESENT,), (ABSENT,)))
+    if not said:
+        return None
+    if any(len(test.path.steps) != 1 or test.path.steps[0].is_list for test in said):
+        return lambda element: impose(element, said)
+    values = [(test.path.steps[0].name, test.values, typed(test.values[0], test.path.kind)) for test in said]
+
+    def say(element: Json) -> None:
+        for name, allowed, value in values:
+            if name not in element or text_of(element[name]) not in allowed:
+                element[name] = value
+
+    return say
 
 
 def typed(text: str, kind: str) -> Any:

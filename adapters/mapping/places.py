@@ -203,6 +203,15 @@ def walker(steps: tuple[str, ...], cursor: Cursor) -> Callable[[Any], list[Any]]
             return [found for cell in cells for found in _parts(cell, rest)] if rest else cells
 
         return in_group
+    if cursor.codec == "er7" and len(steps) == 1 and not steps[0][0].isdigit():
+        only = steps[0]
+
+        def below(node: Any) -> list[Any]:
+            if not isinstance(node, Group):
+                return walk(node, steps)
+            return [found for found in node.by.get(only, ()) if isinstance(found, Group) or len(found.line) > 4]
+
+        return below
     return lambda node: walk(node, steps)
 
 
@@ -227,6 +236,17 @@ def leaf(node: Node) -> tuple[Any, Node]:
         node = inner
         if node.value is not None:
             return node.value, node
+
+
+Spot = Node | tuple[Node, tuple[str, ...]]
+"""Where a value was read: its node, or a node and the steps to the only leaf there."""
+
+
+def place_of(spot: Spot) -> str:
+    """Where a spot stood, in the sender's terms."""
+    if isinstance(spot, tuple):
+        return leaf(walk(*spot)[0])[1].place
+    return spot.place
 
 
 Undo = Callable[[], None]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from adapters.codecs.er7 import Segment
 from adapters.errors import Malformed, Unmappable
 from adapters.mapping import paths, places
 from adapters.mapping.choosing import dispatch
@@ -16,8 +15,10 @@ from adapters.mapping.env import Env
 from adapters.mapping.making import making
 from adapters.mapping.paths import Path
 from adapters.mapping.places import Place
+from adapters.mapping.plans import ALWAYS, Need, need, planned
 from adapters.mapping.putting import default_of, putter
 from adapters.mapping.rows import Row
+from adapters.mapping.short import Text, is_plain, text_at
 from adapters.mapping.structure import Group
 from adapters.mapping.values import Transform, compile_value
 from adapters.mapping.walk import Frame, Made, Reader
@@ -34,7 +35,7 @@ def compile_rows(rows: Sequence[Row], env: Env) -> Reader:
 
 
 def _compile_rows(rows: Sequence[Row], env: Env) -> Reader:
-    readers: list[tuple[Guard | None, Reader]] = []
+    readers: list[tuple[Need, Reader]] = []
     grouped: dict[str, list[Row]] = {}
     for row in rows:
         if row.reads and row.each and not row.join:
@@ -45,86 +46,11 @@ def _compile_rows(rows: Sequence[Row], env: Env) -> Reader:
         if row.each and not row.join:
             group = grouped.pop(row.each, None)
             if group is not None:
-                readers.append((_guard(group, env), _each(group, env)))
+                always = any(need(one, env) is ALWAYS for one in group)
+                readers.append((ALWAYS if always else need(row, env), _each(group, env)))
         else:
-            readers.append((_guard([row], env), _compile(row, env)))
-    if env.cursors[-1].inside:
-        return _in_field([(guard[1] if guard else 0, reader) for guard, reader in readers])
-    return _in_group(readers)
-
-
-Guard = tuple[str, int]
-"""ER7: a segment (or group) and field without which rows have nothing to read, so that they need not be called."""
-
-
-def _guard(group: list[Row], env: Env) -> Guard | None:
-    row = group[0]
-    cursor = env.cursors[-1]
-    if cursor.codec != "er7" or not row.place or any(r.default or r.required or r.choose for r in group):
-        return None
-    place = env.place(row.place, row)
-    steps = place.steps
-    if place.up or not steps:
-        return None
-    if cursor.inside:
-        return ("", int(steps[0]))
-    if steps[0].isdigit() or (cursor.item is not None and not cursor.item.items):
-        return None
-    return (steps[0], int(steps[1]) if len(steps) > 1 and steps[1].isdigit() else 0)
-
-
-def _in_field(readers: list[tuple[int, Reader]]) -> Reader:
-    """Rows on a field or component: those whose part is not there are passed over."""
-
-    def read(frame: Frame) -> bool:
-        parts = frame.node.parts  # type: ignore[attr-defined]
-        count = len(parts)
-        put = False
-        for number, reader in readers:
-            if number and (number > count or not parts[number - 1]):
-                continue
-            if reader(frame):
-                put = True
-        return put
-
-    return read
-
-
-def _in_group(readers: list[tuple[Guard | None, Reader]]) -> Reader:
-    """Rows on a message, group or node: those whose segment or field is not there are passed over."""
-    if len(readers) == 1:
-        return readers[0][1]
-    if not any(guard for guard, _ in readers):
-        plain = [reader for _, reader in readers]
-
-        def read_all(frame: Frame) -> bool:
-            put = False
-            for reader in plain:
-                if reader(frame):
-                    put = True
-            return put
-
-        return read_all
-    split = [(guard[0], guard[1], reader) if guard else ("", 0, reader) for guard, reader in readers]
-
-    def read(frame: Frame) -> bool:
-        node = frame.node
-        by = node.by if isinstance(node, Group) else None
-        put = False
-        for name, field, reader in split:
-            if name and by is not None:
-                found = by.get(name)
-                if not found:
-                    continue
-                if field and len(found) == 1 and isinstance(found[0], Segment):
-                    fields = found[0].fields
-                    if field >= len(fields) or not fields[field]:
-                        continue
-            if reader(frame):
-                put = True
-        return put
-
-    return read
+            readers.append((need(row, env), _compile(row, env)))
+    return planned(readers, env)
 
 
 def _compile(row: Row, env: Env) -> Reader:
@@ -157,6 +83,7 @@ def _at(row: Row, env: Env, place: Place) -> Reader:
     missing = _missing(row, env)
     strict = env.strict
     if not row.when:
+        text = text_at(place) if env.short and _is_leaf(row) and not place.up else None
 
         def read_plain(frame: Frame) -> bool:
             nodes = walk_to(frame)
@@ -167,7 +94,7 @@ def _at(row: Row, env: Env, place: Place) -> Reader:
                     return True
             return missing(frame)
 
-        return read_plain
+        return read_plain if text is None else _short(row, env, text, place.steps, read_plain)
 
     def read(frame: Frame) -> bool:
         nodes = walk_to(frame)
@@ -182,6 +109,41 @@ def _at(row: Row, env: Env, place: Place) -> Reader:
         return missing(frame)
 
     return read
+
+
+def _is_leaf(row: Row) -> bool:
+    return not (row.make or row.is_block or row.split)
+
+
+def _short(row: Row, env: Env, text_of: Text, steps: tuple[str, ...], long: Reader) -> Reader:
+    """A row that carries one value, taken as raw text; whatever is not plain goes the long way."""
+    path, missing = env.path(row.to, row), _missing(row, env)
+    transform = _transform(row, path, env)
+    put, where, read_value = putter(row, env, path), paths.imposer(env.tests(row.where, row)), transform.read
+    plain = transform.plain
+
+    def read(frame: Frame) -> bool:
+        node = frame.node
+        text = text_of(node)
+        if not text:
+            return long(frame) if text is None else missing(frame)
+        if not is_plain(text):
+            return long(frame)
+        spot = (node, steps)
+        said = text if plain else read_value(text, frame.walk, spot)
+        if said is None or not put(frame, said):
+            return missing(frame)
+        frame.walk.seen.append(spot)
+        if where is not None:
+            where(frame.element)
+        return True
+
+    return read
+
+
+def _transform(row: Row, path: Path, env: Env) -> Transform:
+    codes = env.material.codes.get(row.codes)
+    return compile_value(row, path, codes, env.material.pack_id, env.material.native, env.strict or row.required)
 
 
 def _each(group: list[Row], env: Env) -> Reader:

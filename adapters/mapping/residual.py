@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from adapters.codecs import er7
+from adapters.mapping.places import place_of
 from adapters.mapping.structure import Group
 from adapters.mapping.walk import Walk
 from adapters.pack import Loss, LossKind
@@ -81,8 +82,8 @@ class Losses(Sequence[Loss]):
         for tree, walk in self._parts:
             yield from walk.loss
             told = {loss.place for loss in walk.loss if loss.kind is LossKind.DROP}
-            seen = head | {node.place for node in walk.seen} | told
-            for place in {node.place: None for node in walk.tested if node.place not in seen}:
+            seen = head | {place_of(spot) for spot in walk.seen} | told
+            for place in {place: None for spot in walk.tested if (place := place_of(spot)) not in seen}:
                 yield Loss(place, LossKind.NORMALISE, "one of several codes that mean this")
                 seen.add(place)
             for place, raw in leaves_of(tree):

@@ -16,6 +16,7 @@ from adapters.mapping import dates
 from adapters.mapping.codes import CodeMap
 from adapters.mapping.jsonata import Expression
 from adapters.mapping.paths import Path
+from adapters.mapping.places import place_of
 from adapters.mapping.rows import Row
 from adapters.pack import Loss, LossKind
 from consent.vocabulary import HUB_BASE, ORIGINAL_CODE_URL
@@ -66,6 +67,8 @@ class Transform:
 
     read: Read
     write: Write
+    plain: bool = False
+    """Whether text is said as it stands."""
 
 
 def compile_value(row: Row, path: Path, codes: CodeMap | None, pack_id: str, native: bool, strict: bool) -> Transform:
@@ -102,13 +105,13 @@ def _kind(row: Row, path: Path, codes: CodeMap | None, pack_id: str, native: boo
     if path.codes is not None and not row.when and not row.prefix:
         raise row.fail(f"{path.text} has a required binding: it needs a code map")
     kind = _URNS.get(row.prefix, path.kind) if path.kind == "uri" else path.kind
-    return _token(kind, strict) if kind in (*_TOKENS, "base64Binary") else Transform(_text, _untext)
+    return _token(kind, strict) if kind in (*_TOKENS, "base64Binary") else Transform(_text, _untext, True)
 
 
 def _text(value: Any, walk: Noting, node: Any) -> Any:
     if isinstance(value, str):
         return value
-    walk.note(node.place, LossKind.NORMALISE, "a number or flag is kept as text")
+    walk.note(place_of(node), LossKind.NORMALISE, "a number or flag is kept as text")
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
@@ -119,16 +122,21 @@ def _untext(value: Any, walk: Noting, place: str) -> Any:
 def _token(kind: str, strict: bool) -> Transform:
     pattern = _BASE64 if kind == "base64Binary" else _TOKEN.get(kind, _ANY_TOKEN)
 
+    free = kind in ("code", "uri", "url", "canonical")
+
     def read(value: Any, walk: Noting, node: Any) -> Any:
         said = _text(value, walk, node)
-        text = re.sub(r"\s+", "" if kind == "base64Binary" else " ", said).strip()
+        pieces = said.split()
+        if free and len(pieces) == 1 and pieces[0] == said:
+            return said
+        text = ("" if kind == "base64Binary" else " ").join(pieces)
         if text != said:
-            walk.note(node.place, LossKind.NORMALISE, "white space is taken away")
+            walk.note(place_of(node), LossKind.NORMALISE, "white space is taken away")
         if text and pattern.fullmatch(text):
             return text
         if strict:
-            raise Unmappable(node.place, "token", f"this is no {kind}")
-        walk.note(node.place, LossKind.DROP, f"this is no {kind}")
+            raise Unmappable(place_of(node), "token", f"this is no {kind}")
+        walk.note(place_of(node), LossKind.DROP, f"this is no {kind}")
         return None
 
     return Transform(read, _untext)
@@ -152,7 +160,7 @@ def _jsonata(row: Row, inner: Transform) -> Transform:
     backward = Expression(row.jsonata["write"], row) if "write" in row.jsonata else None
 
     def read(value: Any, walk: Noting, node: Any) -> Any:
-        said = forward(value, node.place)
+        said = forward(value, place_of(node))
         return None if said is None else inner.read(said, walk, node)
 
     def write(value: Any, walk: Noting, place: str) -> Any:
@@ -171,10 +179,10 @@ def _bool(row: Row) -> Transform:
 
     def read(value: Any, walk: Noting, node: Any) -> Any:
         if value not in said or (isinstance(value, Decimal)):
-            raise Unmappable(node.place, "flag", "this flag is not one of the agreed values")
+            raise Unmappable(place_of(node), "flag", "this flag is not one of the agreed values")
         result = said[value]
         if back[result] != value:
-            walk.note(node.place, LossKind.NORMALISE, "said by the first agreed value")
+            walk.note(place_of(node), LossKind.NORMALISE, "said by the first agreed value")
         return result
 
     def write(value: Any, walk: Noting, place: str) -> Any:
@@ -198,11 +206,11 @@ def _date(row: Row, path: Path, strict: bool) -> Transform:
         said = dates.to_fhir(moment, kind, walk.zone) if moment else None
         if said is None:
             if strict or row.required:
-                raise Unmappable(node.place, "date", f"this is no {kind} in the agreed form")
-            walk.note(node.place, LossKind.DROP, f"this is no {kind} in the agreed form")
+                raise Unmappable(place_of(node), "date", f"this is no {kind} in the agreed form")
+            walk.note(place_of(node), LossKind.DROP, f"this is no {kind} in the agreed form")
             return None
         if back(said, walk.zone) != value:
-            walk.note(node.place, LossKind.NORMALISE, f"kept as a {kind}")
+            walk.note(place_of(node), LossKind.NORMALISE, f"kept as a {kind}")
         return said
 
     def back(said: str, zone: str) -> str | None:
@@ -223,10 +231,10 @@ def _decimal(mark: str, native: bool) -> Transform:
         if not _DECIMAL.fullmatch(text) or (not isinstance(value, Decimal) and {",", "."} - {mark} & set(text)):
             if isinstance(value, Decimal) and value.is_finite():
                 return value
-            raise Unmappable(node.place, "number", f"this is no number as agreed (decimals after {mark!r})")
+            raise Unmappable(place_of(node), "number", f"this is no number as agreed (decimals after {mark!r})")
         said = Decimal(text.replace(",", "."))
         if not native and str(said).replace(".", mark) != value:
-            walk.note(node.place, LossKind.NORMALISE, "a number in its plain form")
+            walk.note(place_of(node), LossKind.NORMALISE, "a number in its plain form")
         return said
 
     def write(value: Any, walk: Noting, place: str) -> Any:
@@ -246,9 +254,9 @@ def _integer(kind: str, native: bool) -> Transform:
     def read(value: Any, walk: Noting, node: Any) -> Any:
         text = str(value).strip() if not isinstance(value, bool) else ""
         if not re.fullmatch(r"[+-]?\d{1,10}", text) or not least <= int(text) <= 2147483647:
-            raise Unmappable(node.place, "number", "this is no whole number that is possible here")
+            raise Unmappable(place_of(node), "number", "this is no whole number that is possible here")
         if not native and str(int(text)) != value:
-            walk.note(node.place, LossKind.NORMALISE, "a number in its plain form")
+            walk.note(place_of(node), LossKind.NORMALISE, "a number in its plain form")
         return int(text)
 
     def write(value: Any, walk: Noting, place: str) -> Any:
@@ -276,10 +284,10 @@ def _coded(row: Row, path: Path, codes: CodeMap, pack_id: str) -> Transform:
         code = reads.get(text)
         if code is None:
             if not keep:
-                raise Unmappable(node.place, "unknown-code", f"this code is not in the agreed list {codes.name}")
+                raise Unmappable(place_of(node), "unknown-code", f"this code is not in the agreed list {codes.name}")
             return Kept({"url": ORIGINAL_CODE_URL, "valueCoding": {"system": system, "code": text}})
         if writes.get((code.system, code.code)) != value:
-            walk.note(node.place, LossKind.NORMALISE, "several codes of the sender mean this one")
+            walk.note(place_of(node), LossKind.NORMALISE, "several codes of the sender mean this one")
         if not codes.has_systems:
             return code.code
         coding = {"system": code.system, "code": code.code}

@@ -1,0 +1,131 @@
+"""The short way through ER7: the raw text at a place, without nodes, where one plain value is all that stands there.
+
+It serves messages whose raw text is a value as it stands (:attr:`adapters.codecs.er7_tree.Message.tidy`). Whatever is
+more than that (several segments or repetitions, escapes, parts where a leaf is asked for, a delete) goes the long way
+through nodes, which says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from adapters.mapping.places import Place
+
+Text = Callable[[Any], str | None]
+"""From the node that a cursor stands on: the raw text at a place, "" for none, None where only the long way will do."""
+
+NULL = '""'
+
+
+def is_plain(text: str) -> bool:
+    """Whether raw text is a leaf's value as it stands."""
+    return not ("\\" in text or "^" in text or "&" in text or text == NULL)
+
+
+def text_at(place: Place) -> Text | None:
+    """The short way to a place from its own cursor (whatever `../` says); None when it has none."""
+    base, steps = place.base, place.steps
+    header = (steps[:1] == ("MSH",)) or (base.item is not None and base.item.name == "MSH")
+    if base.codec != "er7" or base.structure is None or header:
+        return None
+    if base.inside:
+        return _in_field(steps)
+    if base.item is None or base.item.items:
+        if len(steps) < 2 or steps[0].isdigit():
+            return None
+        return _in_group(steps[0], steps[1:])
+    return _in_segment(steps)
+
+
+def _in_field(steps: tuple[str, ...]) -> Text | None:
+    if not steps:
+        return lambda node: str(node.text)
+    number = int(steps[0])
+    if len(steps) == 1:
+
+        def part(node: Any) -> str:
+            parts: list[str] = node.parts
+            return parts[number - 1] if number <= len(parts) else ""
+
+        return part
+    below = int(steps[1])
+
+    def subpart(node: Any) -> str | None:
+        if node.level:
+            return None
+        parts: list[str] = node.parts
+        return _piece(parts[number - 1], "&", below) if number <= len(parts) else ""
+
+    return subpart
+
+
+def _in_segment(steps: tuple[str, ...]) -> Text | None:
+    inside = _in_fields(steps)
+    return None if inside is None else lambda node: inside(node.cut or node.fields)
+
+
+def _in_group(name: str, steps: tuple[str, ...]) -> Text | None:
+    inside = _in_fields(steps)
+    if inside is None:
+        return None
+    if len(steps) == 1 and steps[0].isdigit():
+        return _field_in_group(name, int(steps[0]))
+
+    def text(node: Any) -> str | None:
+        found = node.by.get(name)
+        if not found:
+            return ""
+        return inside(found[0].cut or found[0].fields) if len(found) == 1 else None
+
+    return text
+
+
+def _field_in_group(name: str, number: int) -> Text:
+    def text(node: Any) -> str | None:
+        found = node.by.get(name)
+        if not found:
+            return ""
+        if len(found) != 1:
+            return None
+        fields: list[str] = found[0].cut or found[0].fields
+        if number >= len(fields):
+            return ""
+        field = fields[number]
+        return None if "~" in field else field
+
+    return text
+
+
+def _in_fields(steps: tuple[str, ...]) -> Callable[[list[str]], str | None] | None:
+    """The way from a segment's fields on; ``5[2]`` is nothing in a field that does not repeat."""
+    if not steps or not (steps[0].isdigit() or len(steps) == 1):
+        return None
+    number, _, repeat = steps[0].removesuffix("]").partition("[")
+    field = int(number)
+    if repeat == "1" or field == 0:
+        return None
+    parts = tuple(int(step) for step in steps[1:])
+
+    def text(fields: list[str]) -> str | None:
+        if field >= len(fields):
+            return ""
+        found = fields[field]
+        if "~" in found:
+            return None
+        if repeat:
+            return ""
+        if parts:
+            found = _piece(found, "^", parts[0])
+            if len(parts) == 2:
+                found = _piece(found, "&", parts[1])
+        return found
+
+    return text
+
+
+def _piece(text: str, mark: str, number: int) -> str:
+    if mark not in text:
+        return text if number == 1 else ""
+    pieces = text.split(mark, number)
+    return pieces[number - 1] if number <= len(pieces) else ""
