@@ -1,13 +1,6 @@
-"""A plain model of the whole decision in one page: sets and dictionaries, slow and obvious, sharing no code with the
-engine. It reads the policy's raw YAML and a Consent's raw JSON, and answers one item with (view, basis).
-
-It knows what the generator of `worlds.py` can say, and nothing more. At most 200 lines of code (a test counts them).
-"""
-
-# ruff: noqa: E501, SIM102
-# fmt: off
-
-from __future__ import annotations
+"""A plain model of the whole decision on one page: sets and dictionaries, slow and obvious, sharing no code with the
+engine. It reads the policy's YAML and a Consent's JSON as they are written, and answers one item with (view, basis).
+It knows what the generator of `worlds.py` can say, and nothing more."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -18,9 +11,9 @@ import yaml
 FOLDER = Path(__file__).parents[2] / "consent" / "policy"
 MATRIX = yaml.safe_load((FOLDER / "matrix.yaml").read_text("utf-8"))["rows"]
 LAW = yaml.safe_load((FOLDER / "law.yaml").read_text("utf-8"))
-RANK = {"none": 0, "flag": 1, "summary": 2, "full": 3}
-SENSITIVE = {"HIV", "STD", "PSY", "SDV", "ETH"}
 INHERENT = LAW["sensitive"]["inherent"]
+RANK = ["none", "flag", "summary", "full"]
+KINDS = ("actor", "purpose", "securityLabel", "class", "modifierExtension")
 
 
 def holds(span, at):
@@ -31,221 +24,223 @@ def age(birth, at, zone):
     if birth is None:
         return None
     today = at.astimezone(ZoneInfo(zone)).date()
-    years = today.year - birth.year - (1 if (today.month, today.day) < (birth.month, birth.day) else 0)
+    years = today.year - birth.year - ((today.month, today.day) < (birth.month, birth.day))
     return None if years < 0 else years
 
 
 def needs(years):
-    if years is None or 7 <= years < 16:
-        return {"child", "representative"}
-    return {"representative"} if years < 7 else {"child"}
+    """Whose act a consent must be at this age; the stricter band for an unknown age."""
+    bands = [LAW["unknown_age"]] if years is None else [one for one in LAW["bands"] if years < one.get("below", 999)]
+    return set(bands[0]["needs"])
 
 
 def people(facts, at):
+    """Suspects; persons linked to them; units with one on the staff; guardians whose acts count."""
     suspects = {s.person for s in facts.suspicions if holds(s.span, at) and len(set(s.cleared_by) - {""}) < 2}
-    ties = [t for t in facts.relationships if holds(t.span, at)]
-    homes = [{t.person, t.to} for t in ties if t.tie == "household"]
+    ties = [(t.tie.value, t.person, t.to, t.may_consent) for t in facts.relationships if holds(t.span, at)]
     living = set(suspects)
-    while any(home & living and not home <= living for home in homes):
-        for home in homes:
-            if home & living:
-                living |= home
-    near = {x for t in ties if t.tie in ("kin", "associate") for x, y in ((t.person, t.to), (t.to, t.person)) if y in suspects}
+    while grown := {p for t, a, b, _ in ties if t == "household" and living & {a, b} for p in (a, b)} - living:
+        living |= grown
+    near = {p for t, a, b, _ in ties for p, q in ((a, b), (b, a)) if t in ("kin", "associate") and q in suspects}
     barred = living | {c.person for c in facts.no_contacts if holds(c.span, at)}
-    guardians = {t.person for t in ties if t.tie == "guardian" and t.to == facts.person}
-    limited = {t.person for t in ties if t.tie == "guardian" and t.to == facts.person and not t.may_consent}
-    units = {t.to for t in ties if t.tie == "staff" and t.person in suspects}
-    return suspects, (living | near) - {facts.person}, units, guardians - barred - limited
+    barred |= {a for t, a, b, may in ties if t == "guardian" and b == facts.person and not may}
+    guardians = {a for t, a, b, _ in ties if t == "guardian" and b == facts.person}
+    units = {b for t, a, b, _ in ties if t == "staff" and a in suspects}
+    return suspects, (living | near) - {facts.person}, units, guardians - barred
 
 
-# --- consents: one purpose, one item; answers "permit", "deny" (with stated or not), "unsure", None --------------------
+# --- what one consent says of one item for one purpose: (word, was a denial stated, permitting clauses) ---------------
 
 
-def tree(resource, ask, item, purpose):
-    root = resource["provision"]
-    return node(root, {}, resource.get("decision") or root.get("type", "deny"), ask, item, purpose, top=True)
+def tree(resource, ask, item, purpose, profile="hub"):
+    root, decision = resource.get("provision", {}), resource.get("decision")
+    root = {"provision": root} if isinstance(root, list) else root
+    return node(root, {}, decision or root.get("type", "deny"), ask, item, purpose, profile, decision, top=True)
 
 
-def node(provision, inherited, kind, ask, item, purpose, top=False):
-    own = {k: provision[k] for k in ("actor", "purpose", "securityLabel", "class") if k in provision}
-    effective = {**inherited, **own, **{k: True for k in provision if k == "modifierExtension"}}
-    answers = [a for p in provision.get("provision", []) if (a := node(p, effective, p.get("type", ""), ask, item, purpose))]
+def node(provision, inherited, kind, ask, item, purpose, profile, flips, top=False):
+    """A provision and its exceptions; a child inherits what it does not state itself."""
+    own = {kind: provision[kind] for kind in KINDS if kind in provision}
+    effective, other, found = {**inherited, **own}, {"permit": "deny", "deny": "permit"}, []
+    for child in provision.get("provision", []):
+        word = child.get("type") or (other.get(kind, "") if flips else "")
+        found.append(node(child, effective, word, ask, item, purpose, profile, flips))
     match = "unsure" if "modifierExtension" in effective else matches(effective, ask, item, purpose)
+    mine = None
     if match == "unsure" or (match and (not kind or (kind == "permit" and not own and not top))):
-        mine = ("unsure", kind != "permit", set())
+        mine = ("unsure", kind != "permit", [])
     elif match:
         mine = (kind, kind == "deny" and (not top or bool(own)), [effective] if kind == "permit" else [])
-    else:
-        mine = None
-    return refine(mine, answers)
+    return refine(mine, [one for one in found if one], profile)
 
 
-def refine(mine, answers):
-    said = {a[0] for a in answers}
-    if not said:
+def refine(mine, found, profile):
+    """Below a provision a denial wins, then a doubt that may be one, then a permit; else its own word stands."""
+    denied, permitted, unsure = ([a for a in found if a[0] == word] for word in ("deny", "permit", "unsure"))
+    if profile == "pcf" and any("securityLabel" in clause for a in permitted for clause in a[2]):
+        denied, found = [], permitted + unsure
+    maybe = any(a[1] for a in unsure)
+    if denied:
+        return "deny", any(a[1] for a in denied), []
+    if permitted:
+        return ("unsure", True, []) if maybe else ("permit", False, [clause for a in permitted for clause in a[2]])
+    if not unsure or (mine and mine[0] == "permit" and not maybe):
         return mine
-    if "deny" in said:
-        return ("deny", any(a[1] for a in answers if a[0] == "deny"), [])
-    maybe = any(a[0] == "unsure" and a[1] for a in answers)
-    if "permit" in said:
-        return ("unsure", True, []) if maybe else ("permit", False, [e for a in answers if a[0] == "permit" for e in a[2]])
-    if mine and mine[0] == "permit" and not maybe:
-        return mine
-    if mine and mine[0] == "deny" and all(a[1] for a in answers):
-        return mine
-    return ("unsure", maybe or bool(mine and mine[0] != "permit" and mine[1]), [])
+    if mine and mine[0] == "deny" and all(a[1] for a in unsure):
+        return "deny", True, []
+    return "unsure", maybe or bool(mine and mine[1]), []
 
 
 def matches(effective, ask, item, purpose):
-    result = True
-    for kind, stated in effective.items():
-        if kind == "actor":
-            found = any(a["reference"]["reference"] in ask.recipient.references for a in stated)
-        elif kind == "purpose":
-            odd = not purpose or any(p["code"] == "XYZZY" for p in stated)
-            found = "unsure" if odd else any(p["code"] == purpose for p in stated)
-        elif kind == "securityLabel":
-            found = any(s["code"] in item.labels for s in stated)
-        else:
-            found = any(c["code"] == item.data_class for c in stated)
-        if not found:
-            return False
-        result = "unsure" if found == "unsure" or result == "unsure" else True
-    return result
+    """Whether everything in effect covers the item: True, False or "unsure"."""
+    data_class, party, stated = str(item.data_class), ask.recipient.references, set(effective)
+    purposes = {one["code"] for one in effective.get("purpose", [])}
+    wrong = "actor" in stated and not any(one["reference"]["reference"] in party for one in effective["actor"])
+    wrong = wrong or ("securityLabel" in stated and not item.labels & {s["code"] for s in effective["securityLabel"]})
+    wrong = wrong or ("class" in stated and data_class not in {one["code"] for one in effective["class"]})
+    odd = "purpose" in stated and (not purpose or "XYZZY" in purposes)
+    return False if wrong or (purposes and not odd and purpose not in purposes) else "unsure" if odd else True
 
 
-def unclear(provision):
-    odd = any(p["code"] == "XYZZY" for p in provision.get("purpose", []))
-    return odd or "modifierExtension" in provision or any(unclear(p) for p in provision.get("provision", []))
+def anywhere(provision, test, top=True):
+    return test(provision, top) or any(anywhere(one, test, False) for one in provision.get("provision", []))
 
 
-def consents(ask, facts, at, item):
-    """(permitting kinds of person, somebody stated a denial, anybody denies, anybody unsure)"""
-    years, counting = age(facts.birth_date, at, facts.zone), people(facts, at)[3]
-    yes, stated, no, unsure = set(), False, False, False
-    for c in facts.consents:
-        mine = c.given_by == facts.person if c.as_ == "child" else c.given_by in counting
-        if not mine or c.as_ not in needs(years) or c.resource["status"] != "active" or c.replaced:
+def unclear(provision, top):
+    return "modifierExtension" in provision or "XYZZY" in {one["code"] for one in provision.get("purpose", [])}
+
+
+def permits(provision, top):
+    return provision.get("type") == "permit" or ("type" not in provision and not top)
+
+
+def named(clause, item):
+    """R26: a clause names each sensitive label of the item, or a class that says it."""
+    labels = {one["code"] for one in clause.get("securityLabel", [])}
+    classes = {one["code"] for one in clause.get("class", [])}
+    return all(label in labels or classes & set(INHERENT[label]) for label in item.labels & set(INHERENT))
+
+
+def voices(ask, facts, at, item, years, guardians):
+    """Who permits by consent; whether somebody stated a denial; whether anybody denies, or may."""
+    yes, stated, no = set(), False, False
+    for fact in facts.consents:
+        root, given = fact.resource["provision"], fact.given_at
+        counts = fact.given_by in ({facts.person} if fact.as_ == "child" else guardians)
+        if not counts or fact.as_ not in needs(years) or fact.resource["status"] != "active" or fact.replaced:
             continue
-        withdrawn = c.withdrawn_at is not None and c.withdrawn_at <= at
-        if (withdrawn and not has_permit(c.resource["provision"], top=True)) or c.given_at > at:
+        withdrawn = fact.withdrawn_at is not None and fact.withdrawn_at <= at
+        if given > at or (withdrawn and not anywhere(root, permits)):
             continue
-        answers = [tree(c.resource, ask, item, p) for p in sorted(ask.purposes) or [""]]
-        words = [a[0] if a else None for a in answers]
-        word = next((w for w in ("deny", "unsure", None) if w in words), "permit")
-        if word == "permit" and unclear(c.resource["provision"]):
-            word, answers = "unsure", [("unsure", False, [])]
+        answers = [tree(fact.resource, ask, item, purpose) for purpose in sorted(ask.purposes) or [""]]
+        words = [answer[0] if answer else None for answer in answers]
+        word = next((one for one in ("deny", "unsure", None) if one in words), "permit")
+        word = "unsure" if word == "permit" and anywhere(root, unclear) else word
         stated |= word in ("deny", "unsure") and any(a and a[0] != "permit" and a[1] for a in answers)
-        no, unsure = no or word == "deny", unsure or word == "unsure"
-        old = c.as_ == "representative" or facts.birth_date is None or "child" in needs(age(facts.birth_date, c.given_at, facts.zone))
-        ended = c.given_at.replace(year=c.given_at.year + 1) <= at or (facts.case_closed and facts.case_closed <= at)
-        if word == "permit" and c.evidence and old and not ended and not withdrawn and not c.suspended:
-            if any(names(e, item) for a in answers[:1] for e in a[2]):
-                yes.add(c.as_)
-    return yes, stated, no, unsure
+        no |= word in ("deny", "unsure")
+        old = facts.birth_date is None or str(fact.as_) in needs(age(facts.birth_date, given, facts.zone))
+        over = given.replace(year=given.year + 1) <= at or (facts.case_closed and facts.case_closed <= at)
+        if word == "permit" and fact.evidence and old and not over and not withdrawn and not fact.suspended:
+            yes |= {str(fact.as_)} if all(any(named(one, item) for one in a[2]) for a in answers) else set()
+    return yes, stated, no
 
 
-def has_permit(provision, top=False):
-    return provision.get("type") == "permit" or ("type" not in provision and not top) or any(has_permit(p) for p in provision.get("provision", []))
-
-
-def names(effective, item):
-    labels = {s["code"] for s in effective.get("securityLabel", [])}
-    classes = {c["code"] for c in effective.get("class", [])}
-    return all(s in labels or classes & set(INHERENT[s]) for s in item.labels & SENSITIVE)
-
-
-# --- the whole --------------------------------------------------------------------------------------------------------
+# --- the whole: (view, basis or None) of one item, the narrowest over the classes of it and its taints ----------------
 
 
 def decide(ask, facts, at, item):
-    """(view, basis or None) of one item; the widest of what the precedence leaves, the narrowest over its classes."""
-    suspects, linked, units, _ = people(facts, at)
+    suspects, linked, units, guardians = people(facts, at)
     if ask.recipient.id in linked | units or ask.recipient.officer in suspects or item.data_class is None:
         return "none", None
     classes = {str(item.data_class)} | (item.labels & {"shelter-location", "reporter-identity"})
-    found = [one(c, ask, facts, at, item) for c in sorted(classes)]
-    return min(found, key=lambda f: RANK[f[0]])
+    return min((one(cls, ask, facts, at, item, guardians) for cls in sorted(classes)), key=lambda f: RANK.index(f[0]))
 
 
-def one(cls, ask, facts, at, item):
-    sector, me = str(ask.recipient.sector), ask.recipient.id
-    cell = MATRIX[cls][sector]
+def closed(rows, cls, item, sector, author, due):
+    """Whether one of these rows closes the flow, whatever anybody says."""
+    for row in rows:
+        spared = author or (row.get("unless") == "author-or-receiver" and due) if "unless" in row else "to" in row
+        labelled = "labels" not in row or item.labels & set(row["labels"])
+        if not spared and labelled and sector in row.get("sectors", [sector]) and cls in row.get("classes", [cls]):
+            return True
+    return False
+
+
+def one(cls, ask, facts, at, item, guardians):
+    """Go down the precedence: permits above the first denial add up, the widest view counts."""
+    sector, me, reader = str(ask.recipient.sector), ask.recipient.id, ask.recipient.officer
+    cell, years, legal = MATRIX[cls][sector], age(facts.birth_date, at, facts.zone), "HPAYMT" not in ask.purposes
     if not facts.match_certain and cls in LAW["uncertain_match"]["withheld"]:
         return "none", None
-    if cls == "photographs" and sector in ("education", "hotline"):
-        return "none", None
-    legal = not {"HPAYMT", "HOPERAT"} & set(ask.purposes)
-    years, (yes, stated, no, unsure) = age(facts.birth_date, at, facts.zone), consents(ask, facts, at, item)
-    inherent = all(cls in INHERENT[s] for s in item.labels & SENSITIVE)
-    good = [o for o in facts.orders if o.number and o.body and o.issued and o.items and not o.revoked and holds(o.span, at)
-            and o.issued <= at.date() and o.verified_by and o.verified_by != o.entered_by]
-    lines = [i for o in good for i in o.items if i.data_class == cls and i.recipient == me
-             and (not i.codes or set(i.codes) & set(item.codes)) and i.officer in ("", ask.recipient.officer)]
-    referral = next((r for r in facts.referrals if r.id == ask.referral), None)
-    party = referral is not None and me in (referral.requester, referral.performer)
-    backed = referral and any(o.number == referral.order_number for o in good if {o.body, *(i.recipient for i in o.items)} & {referral.requester, referral.performer})
-    roles = {t.role for t in facts.team if t.agency == me and holds(t.span, at)}
-    officers = {t.officer for t in facts.team if t.agency == me and holds(t.span, at)} - {""}
-    reader = ask.recipient.officer
-    author = item.author in (me, *ask.recipient.references)
-    due = [r for r in facts.reports if holds(r.span, at) and me in r.agencies]
-    reported = due and ask.event == "report" and (years is None or years < 16 or (years < 18 and any(r.grave for r in due)))
-    rescue = [e for e in facts.emergencies if e.agency == me and e.reason and e.span.start and holds(e.span, at)
-              and at < e.span.start + timedelta(hours=4 if e.kind == "break-glass" else 24)
-              and (e.kind == "vital" or (e.second_factor and reader and e.officer == reader and cls not in ("photographs", "reporter-identity")))]
+    yes, stated, no = voices(ask, facts, at, item, years, guardians)
+    inherent = all(cls in INHERENT[label] for label in item.labels & set(INHERENT))
+    team = [one for one in facts.team if one.agency == me and holds(one.span, at)]
+    roles, mine = {one.role for one in team}, {one.role for one in team if one.officer == reader != ""}
+    referral = next((one for one in facts.referrals if one.id == ask.referral), None)
+    parties, author = {referral.requester, referral.performer} if referral else set(), item.author == me
+    good = [o for o in facts.orders if o.number and o.issued and o.items and not o.revoked and holds(o.span, at)]
+    good = [o for o in good if o.issued <= at.date() and o.verified_by and o.verified_by != o.entered_by]
+    lines = [i for o in good for i in o.items if str(i.data_class) == cls and i.recipient == me]
+    lines = [
+        i for i in lines if i.officer in ("", reader) and (set(i.codes) & set(item.codes) if i.codes else inherent)
+    ]
+    backed = [o for o in good if referral and o.number == referral.order_number]
+    backed = inherent and any(parties & {o.body, *(i.recipient for i in o.items)} for o in backed)
+    due = [one for one in facts.reports if holds(one.span, at) and me in one.agencies]
+    grave = years is None or years < 16 or (years < 18 and any(one.grave for one in due))
+    alarms = [e for e in facts.emergencies if e.agency == me and e.span.start and holds(e.span, at)]
+    alarms = [
+        e for e in alarms if at < e.span.start + timedelta(hours=LAW[e.kind.replace("-", "_")]["hours"]) and inherent
+    ]
+    broken = cls not in LAW["break_glass"]["never"] and reader != ""
+    alarms = [e for e in alarms if e.kind == "vital" or (broken and e.second_factor and e.officer == reader)]
+    plans = [one for one in facts.plans if one.approved_by and holds(one.span, at) and me in one.agencies]
+    planned = inherent and any(not plan.data_classes or cls in plan.data_classes for plan in plans)
+    treats = any(one.agency == me and holds(one.span, at) for one in facts.treating)
+    hiv = {"representative"} if "HIV" in item.labels and (years is None or years < 15) else set()
 
     def met(way, officer, codes):
-        checks = {
-            "own": party or author, "examiner": "examiner" in roles or (referral and referral.performer == me),
-            "exam-owner": author or roles & {"examiner", "exam-owner"}, "named-codes": codes, "transport": "transport" in roles,
-            "sealed": officer and officer == reader, "named-officer": officer and officer == reader, "receiver": due,
-            "case-owner-or-shelter": any(t.agency == me and t.role in ("owner", "case-owner", "shelter") and t.officer == reader != "" and holds(t.span, at) for t in facts.team),
-            "shelter-clinician": ask.recipient.unit == "shelter" and any(t.agency == me and t.role == "clinician" and t.officer == reader != "" and holds(t.span, at) for t in facts.team),
-            "employed-there": False,
-        }
-        return all(checks[n] for n in way.get("needs", []))
+        """Whether the conditions that a cell puts beside its basis hold."""
+        known = {"own": me in parties or author, "transport": "transport" in roles, "receiver": due}
+        known |= {"named-codes": codes, "examiner": "examiner" in roles or (referral and referral.performer == me)}
+        known |= {"exam-owner": author or "examiner" in roles, "case-owner-or-shelter": mine & {"owner", "shelter"}}
+        known |= {"sealed": officer and officer == reader, "named-officer": officer and officer == reader}
+        known |= {"shelter-clinician": ask.recipient.unit == "shelter" and "clinician" in mine, "employed-there": False}
+        return all(known[need] for need in way.get("needs", []))
 
-    def ways(basis, proofs, extra=()):
-        return [w["view"] for w in (*cell, *extra) if basis in w["basis"] for officer, codes in proofs if met(w, officer, codes)]
+    def ways(basis, proofs, rows=cell):
+        return [w["view"] for w in rows if basis in w["basis"] for proof in proofs if met(w, *proof)]
 
-    steps = []
-    if legal:
-        order = [(i.officer, i.codes) for i in lines if inherent or i.codes]
-        ordered = ways("P", order)
-        ordered += [w["view"] for w in cell if "P" in w["basis"] and w.get("via") and backed and inherent and met(w, "", ())]
-        if order and not any("P" in w["basis"] for w in cell):
-            ordered.append(max((w["view"] for w in cell), key=RANK.get, default="full"))
-        steps.append(("P", ordered))
-    never = sector == "education" and (cls in ("medical-exam", "forensic", "mental-health", "sexual-health", "narrative", "shelter-location", "reporter-identity") or item.labels & SENSITIVE)
-    never = never or (cls == "narrative" and "PSY" in item.labels and not author) or (cls == "photographs" and sector == "social")
-    never = never or (cls == "reporter-identity" and sector in ("health", "social", "hotline") and not author and not due)
-    never = never or ("HIV" in item.labels and sector not in ("health", "social"))
-    steps.append((None, never))
-    if legal:
-        also = [{"view": "full", "basis": ["R"]}] if cls == "demographics" and sector == "social" else []
-        steps.append(("R", ways("R", [(o, ()) for o in officers or {""}], also) if reported and inherent else []))
-        also = [{"view": "summary", "basis": ["V"]}] if cls == "demographics" and sector in ("health", "police", "social") else []
-        steps.append(("V", ways("V", [(e.officer, ()) for e in rescue], also) if inherent else []))
-    refusing = [r for r in facts.refusals if holds(r.span, at) and r.recipient in ("", me) and r.data_class in (None, cls) and r.service in ("", referral.service if referral else "")
-                and ("child" in needs(years) if r.by == facts.person else r.by in people(facts, at)[3] and "representative" in needs(years))]
-    steps.append((None, bool(refusing) or stated))
-    if legal:
-        planned = any(p.approved_by and p.span.start and holds(p.span, at) and me in p.agencies and (not p.data_classes or cls in p.data_classes) for p in facts.plans)
-        steps.append(("D", ways("D", [("", ())]) if planned and inherent else []))
-        steps.append(("T", ways("T", [("", ())]) if any(t.agency == me and holds(t.span, at) for t in facts.treating) else []))
-    steps.append(("own", ways("own", [("", ())]) if author else []))
-    hiv = {"representative"} if "HIV" in item.labels and (years is None or years < 15) else set()
-    steps.append(("C", ways("C", [("", ())]) if not no and not unsure and (needs(years) | hiv) <= yes else []))
-    return climb(steps)
+    def also(part, basis):
+        rows = [row for row in LAW[part]["also"] if row["class"] == cls and sector in row["sectors"]]
+        return [*cell, *({"view": row["view"], "basis": [basis]} for row in rows)]
 
-
-def climb(steps):
+    ordered = ways("P", [(i.officer, i.codes) for i in lines])
+    ordered += ways("P", [("", ())] if backed else [], [w for w in cell if w.get("via")])
+    if lines and not any("P" in w["basis"] for w in cell):
+        ordered.append(max((w["view"] for w in cell), key=RANK.index, default="full"))
+    reported = due and grave and inherent and str(ask.event) == "report"
+    refusing = [r for r in facts.refusals if holds(r.span, at) and r.recipient in ("", me)]
+    refusing = [r for r in refusing if r.service in ("", referral.service if referral else "")]
+    whose = {"child": {facts.person}, "representative": guardians}
+    refused = any(r.by in whose[kind] for r in refusing for kind in needs(years) if r.data_class in (None, cls))
+    steps = {
+        "absolute-never": closed(LAW["absolute_never"], cls, item, sector, False, False),
+        "P": ordered if legal else [],
+        "never-flow": closed(LAW["never_flow"], cls, item, sector, author, due),
+        "R": ways("R", [(one.officer, ()) for one in team] or [("", ())], also("report", "R"))
+        if reported and legal
+        else [],
+        "V": ways("V", [(e.officer, ()) for e in alarms], also("vital", "V")) if legal else [],
+        "refusal": stated or refused,
+        "D": ways("D", [("", ())]) if planned and legal else [],
+        "T": ways("T", [("", ())]) if treats and legal else [],
+        "own": ways("own", [("", ())]) if author else [],
+        "C": ways("C", [("", ())]) if not no and needs(years) | hiv <= yes else [],
+    }
     best = ("none", None)
-    for basis, answer in steps:
-        if basis is None and answer:
-            return best
-        for view in answer if basis else []:
-            if RANK[view] > RANK[best[0]]:
-                best = (view, basis)
+    for step in LAW["precedence"]:
+        if steps[step] is True:
+            break
+        best = max([best, *((view, step) for view in steps[step] or [])], key=lambda found: RANK.index(found[0]))
     return best
