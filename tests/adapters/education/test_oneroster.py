@@ -64,7 +64,7 @@ def test_a_deleted_user_is_no_child() -> None:
 
 
 def test_a_date_that_is_none_is_reported_at_its_place() -> None:
-    """A birth date that no calendar has is left out, not mended; the report names file, row and column, not the value."""
+    """A birth date that no calendar has is left out, not mended; the report names file, row and column only."""
     reading = read(demographics=lambda text: text.replace("2016-02-29", "2015-02-29"))
     assert "birthDate" not in resources(reading.strands[0].bundle, "Patient")[0]
     (said,) = [loss for loss in reading.loss if loss.place == "demographics.csv, row 2, birthDate"]
