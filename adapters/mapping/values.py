@@ -105,7 +105,7 @@ def _kind(row: Row, path: Path, codes: CodeMap | None, pack_id: str, native: boo
     if path.codes is not None and not row.when and not row.prefix:
         raise row.fail(f"{path.text} has a required binding: it needs a code map")
     kind = _URNS.get(row.prefix, path.kind) if path.kind == "uri" else path.kind
-    return _token(kind, strict) if kind in (*_TOKENS, "base64Binary") else Transform(_text, _untext, True)
+    return _token(kind, strict, path.pattern) if kind in (*_TOKENS, "base64Binary") else Transform(_text, _untext, True)
 
 
 def _text(value: Any, walk: Noting, node: Any) -> Any:
@@ -119,10 +119,10 @@ def _untext(value: Any, walk: Noting, place: str) -> Any:
     return value if isinstance(value, str) else str(value)
 
 
-def _token(kind: str, strict: bool) -> Transform:
-    pattern = _BASE64 if kind == "base64Binary" else _TOKEN.get(kind, _ANY_TOKEN)
-
-    free = kind in ("code", "uri", "url", "canonical")
+def _token(kind: str, strict: bool, form: re.Pattern[str] | None) -> Transform:
+    """`form` is what R4 binds codes to that it does not list (media types, currencies)."""
+    pattern = form or (_BASE64 if kind == "base64Binary" else _TOKEN.get(kind, _ANY_TOKEN))
+    free = form is None and kind in ("code", "uri", "url", "canonical")
 
     def read(value: Any, walk: Noting, node: Any) -> Any:
         said = _text(value, walk, node)
