@@ -1,4 +1,4 @@
-"""The agreed schema of a message: an XSD (with lxml) or a JSON Schema, compiled when first asked."""
+"""The agreed schema of a message: XSD (with lxml), JSON Schema or a table of columns, compiled when first asked."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from lxml import etree
 
 from adapters.errors import BrokenPack, Malformed, Unwritable
+from adapters.mapping.columns import Columns
 from adapters.tree import Node
 
 
@@ -41,12 +42,15 @@ class Schema:
         self._files = files
         self._xsd: etree.XMLSchema | None = None
         self._json: Any = None
+        self._columns: Columns | None = None
 
     def compile(self) -> None:
         """Read the schema; one that cannot be is a :class:`BrokenPack`."""
-        if self._xsd is not None or self._json is not None:
+        if self._xsd is not None or self._json is not None or self._columns is not None:
             return
-        if self.name.endswith(".json"):
+        if self.name.endswith(".csv"):
+            self._columns = Columns(self.name, self._files[self.name])
+        elif self.name.endswith(".json"):
             self._json = self._compile_json()
         else:
             self._xsd = self._compile_xsd()
@@ -73,16 +77,19 @@ class Schema:
 
     def check_inbound(self, tree: Node, raw: bytes) -> None:
         """Refuse a message that breaks the schema, naming the place and the rule, never the value."""
-        for place, why in self._faults(raw):
+        for place, why in self._faults(raw, closed=False):
             raise Malformed(place, "schema", why)
 
     def check_outbound(self, raw: bytes) -> None:
         """Refuse to send what breaks the schema."""
-        for place, why in self._faults(raw):
+        for place, why in self._faults(raw, closed=True):
             raise Unwritable(place, "schema", why)
 
-    def _faults(self, raw: bytes) -> list[tuple[str, str]]:
+    def _faults(self, raw: bytes, closed: bool) -> list[tuple[str, str]]:
+        """The first fault; `closed`: a column that a table does not name is one (others say so themselves)."""
         self.compile()
+        if self._columns is not None:
+            return list(self._columns.faults(raw, closed))[:1]
         if self._xsd is not None:
             document = etree.fromstring(raw, etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False))
             if self._xsd.validate(document):
