@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from hub.cli import cases, looking, offline, registry, running
+from hub.cli import cases, looking, offline, packs, registry, running
 
 app = typer.Typer(
     name="hub",
@@ -37,6 +37,7 @@ for name, group in (
     ("agency", registry.agency),
     ("admin", registry.admin),
     ("keys", registry.keys),
+    ("pack", packs.pack),
     ("case", cases.case),
     ("order", cases.order),
     ("consent", cases.consent),

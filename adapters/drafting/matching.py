@@ -1,0 +1,142 @@
+"""What a place's words and values most likely mean: a container's role, a leaf's attribute, each with how sure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adapters.drafting.survey import Spot
+from adapters.drafting.values import Look, look
+from adapters.drafting.vocabulary import Attribute, Phrase, Role, Vocabulary
+from adapters.drafting.words import best_cover, cover, words_of
+
+_LEAST = 0.3
+_ROLE_LEAST = 0.55
+_BY_CONTAINER = 0.9
+_BY_DOC = 0.35
+_FEW = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An attribute of a role, and how sure the guess is."""
+
+    role: Role
+    attribute: Attribute
+    sure: float
+
+
+def spot_look(spot: Spot) -> Look:
+    """What the values of a place look like."""
+    return look(list(spot.values), sum(spot.values.values()), frozenset(spot.codes))
+
+
+def role_of(spot: Spot, words: Vocabulary) -> Role | None:
+    """What a container is about, by its own name."""
+    own = words_of(spot.name)
+    found = max(words.roles.values(), key=lambda role: best_cover(own, role.phrases, words.noise))
+    return found if best_cover(own, found.phrases, words.noise) >= _ROLE_LEAST else None
+
+
+def match(spot: Spot, chain: tuple[str, ...], role: Role | None, words: Vocabulary) -> Match | None:
+    """The best attribute of a leaf: of the role around it, or of a role that its own name says."""
+    own, seen = words_of(spot.name), spot_look(spot)
+    own = own or chain
+    found: list[Match] = []
+    if role is not None:
+        for attribute in words.attributes:
+            if attribute.fits(role):
+                sure = max(
+                    best_cover(own, attribute.phrases, words.noise),
+                    _BY_CONTAINER * best_cover((*chain, *own), attribute.phrases, words.noise),
+                    _by_doc(spot, attribute),
+                )
+                found.append(Match(role, attribute, sure * fit(attribute, seen, spot)))
+    for other in words.roles.values():
+        if role is None or other.name != role.name:
+            found += _of_other(own, other, spot, seen, words)
+    best = max(found, key=lambda one: one.sure, default=None)
+    if best is not None and best.sure >= _LEAST:
+        return best
+    return _by_look(role, seen, words)
+
+
+def _by_doc(spot: Spot, attribute: Attribute) -> float:
+    """Documentation that has a phrase of two words or more."""
+    return _BY_DOC if any(len(p) > 1 and _stands(p, spot.words) for p in attribute.phrases) else 0.0
+
+
+def _stands(phrase: Phrase, words: tuple[str, ...]) -> bool:
+    return any(words[start : start + len(phrase)] == phrase for start in range(len(words) - len(phrase) + 1))
+
+
+def _of_other(own: tuple[str, ...], role: Role, spot: Spot, seen: Look, words: Vocabulary) -> list[Match]:
+    """A name that says a role and an attribute of it: ``GuardianPhone``, ``ho_ten_me``."""
+    found = []
+    for said in role.phrases:
+        if not cover(own, said, words.noise):
+            continue
+        rest = tuple(word for word in own if word not in said)
+        share = _length(said) / max(_length(tuple(word for word in own if word not in words.noise)) or 1, _length(said))
+        for attribute in words.attributes:
+            if not attribute.fits(role):
+                continue
+            if any(word not in words.noise for word in rest):
+                sure = share + (1 - share) * best_cover(rest, attribute.phrases, words.noise)
+                sure = sure if best_cover(rest, attribute.phrases, words.noise) else 0.0
+            else:
+                sure = 0.8 * share if _is_name(attribute, seen) else 0.0
+            found.append(Match(role, attribute, sure * fit(attribute, seen, spot)))
+    return found
+
+
+def _length(words: tuple[str, ...]) -> int:
+    return sum(map(len, words))
+
+
+def _is_name(attribute: Attribute, seen: Look) -> bool:
+    """Whether a column that says only a role means this: its name, its words, its type; of an agency's code its id."""
+    agency = "agency id" if seen.kind in ("code", "number", "ni") else "agency name"
+    return attribute.name in ("whole name", "free text", "diagnosis", "type of abuse", agency)
+
+
+_BY_LOOK = {
+    "ni": ("personal number", 0.5),
+    "card": ("insurance card", 0.5),
+    "email": ("e-mail", 0.5),
+    "name": ("whole name", 0.4),
+}
+
+
+def _by_look(role: Role | None, seen: Look, words: Vocabulary) -> Match | None:
+    """Values that speak for themselves, where a person is spoken of."""
+    name, sure = _BY_LOOK.get(seen.kind, ("", 0.0))
+    attribute = next((one for one in words.attributes if one.name == name), None)
+    if attribute is None or role is None or not attribute.fits(role):
+        return None
+    return Match(role, attribute, sure)
+
+
+_FITS = {
+    "date": ("date", "none"), "phone": ("phone", "number", "ni", "code", "none"), "email": ("email", "none"),
+    "code": ("code", "flag", "number", "none", "text", "name"), "text": ("text", "name", "code", "none", "number"),
+}  # fmt: skip
+
+
+def fit(attribute: Attribute, seen: Look, spot: Spot) -> float:
+    """How well values suit an attribute: 0 rules it out."""
+    if attribute.value == "any":
+        return 1.0 if seen.kind not in ("date", "flag") else 0.3
+    if seen.kind not in _FITS.get(attribute.value, (attribute.value,)):
+        return 0.0
+    if attribute.value == "code" and not spot.codes and len(spot.values) > _FEW:
+        return 0.0
+    return (0.7 if seen.kind == "none" else 1.0) * (seen.sure if seen.kind == "date" else 1.0)
+
+
+def class_of(all_words: tuple[str, ...], words: Vocabulary) -> str:
+    """The data class of a fact that is known by its words only; narrative when they say nothing."""
+    said = {*all_words, *(word.removesuffix("s") for word in all_words)}
+    for data_class, phrases in words.classes:
+        if any(set(phrase) <= said for phrase in phrases):
+            return data_class
+    return "narrative"

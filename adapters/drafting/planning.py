@@ -1,0 +1,444 @@
+"""From a survey to rows: who the child is, what stands around it, one row or one doubt for every place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from adapters.drafting import facts
+from adapters.drafting.codemaps import MapDraft, canonical_map, list_of, local_map, map_name
+from adapters.drafting.matching import Match, class_of, match, role_of, spot_look
+from adapters.drafting.rows import Doubt, Draft, DraftRow, guessed
+from adapters.drafting.survey import Spot, step_of
+from adapters.drafting.values import Look
+from adapters.drafting.vocabulary import Role, Vocabulary, vocabulary
+from adapters.drafting.words import words_of
+
+_SPARE_LINK = "Patient.generalPractitioner[]"
+_KEYS = frozenset({"key", "attribute", "code", "id", "name", "label", "type", "dataelement", "ma", "ten"})
+_VALUES = frozenset({"value", "val", "giatri", "answer"})
+_MANY_TIMES = ("name.given", "address.line")
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Where rows are being drafted."""
+
+    role: Role | None
+    way: tuple[str, ...] = ()
+    """Steps from the cursor."""
+    words: tuple[str, ...] = ()
+    """Words of the containers since the block began."""
+
+    def place(self, spot: Spot) -> str:
+        """The place of a spot below, as a row says it."""
+        return "/".join((*self.way, step_of(spot.name)))
+
+
+@dataclass(slots=True)
+class Block:
+    """The rows of one block, and what they fill already."""
+
+    rows: list[DraftRow] = field(default_factory=list)
+    filled: set[str] = field(default_factory=set)
+    parts: dict[str, tuple[DraftRow, Block]] = field(default_factory=dict)
+    """Roles that leaves of this block name in their own words."""
+
+
+class Planner:
+    """Drafts one message type."""
+
+    def __init__(self, root: Spot, pack_id: str, maps: dict[str, MapDraft], head: Iterable[Spot], strand: str) -> None:
+        self.root = root
+        self.pack_id = pack_id
+        self.maps = maps
+        self.words: Vocabulary = vocabulary()
+        self.skip = {id(spot) for spot in head}
+        self.draft = Draft(strand=strand)
+        self.links: set[str] = set()
+
+    # --- the whole ---------------------------------------------------------------------------------------------------
+
+    def plan(self, child: Spot | None, event: str) -> Draft:
+        """Rows for all places; `child` is the place whose every repeat is one child's."""
+        self.draft.event = event
+        top = Block()
+        if child is None:
+            self.draft.doubts.append(
+                Doubt(".", "no place was recognised as the child; nothing can be made without one")
+            )
+        elif child is self.root:
+            top.rows.append(self._child(child, Here(None)))
+        else:
+            self._outside(self.root, child, Here(None), top)
+        if event == "report":
+            top.rows.insert(1, self._report())
+        self.draft.rows = top.rows
+        return self.draft
+
+    def _report(self) -> DraftRow:
+        fields = {
+            "at": ".", "make": "Communication", "link": "MessageHeader.focus[]", "class": "allegation",
+            "key": ["identifier", {"of": "child"}], "ref": {"subject": "child"},
+            "where": {"category.coding[system=${hub}/CodeSystem/communication-category].code": "report"},
+        }  # fmt: skip
+        return DraftRow(fields, [DraftRow({"to": "status", "default": "completed"})], guessed(0.4, "a report"))
+
+    def _child(self, spot: Spot, here: Here) -> DraftRow:
+        role = self.words.roles["child"]
+        start = {"find": "child"} if self.draft.event == "report" else {"link": "MessageHeader.focus[]"}
+        at = {} if spot is self.root else {"at": here.place(spot)}
+        fields = {**at, "make": "Patient", **start, **{key: value for key, value in role.make.items() if key != "make"}}
+        block = Block()
+        self._inside(spot, Here(role), block)
+        rows = sorted(block.rows, key=lambda row: row.order)
+        return DraftRow(fields, rows, guessed(0.7, "the child"), (spot.place,))
+
+    def _outside(self, spot: Spot, child: Spot, here: Here, block: Block) -> None:
+        """What stands beside the way to the child."""
+        for below in spot.spots.values():
+            if below is child:
+                block.rows.insert(0, self._child(below, here))
+            elif _holds(below, child):
+                self._outside(below, child, replace(here, way=(*here.way, step_of(below.name))), block)
+            elif id(below) not in self.skip:
+                self._one(below, here, block)
+
+    # --- blocks ------------------------------------------------------------------------------------------------------
+
+    def _inside(self, spot: Spot, here: Here, block: Block) -> None:
+        for below in spot.spots.values():
+            if id(below) not in self.skip:
+                self._one(below, here, block)
+
+    def _one(self, spot: Spot, here: Here, block: Block) -> None:
+        """One place: a leaf, a container with a meaning, or one without."""
+        if spot.values or not spot.spots:
+            self._leaf(spot, here, block)
+            if not spot.spots:
+                return
+        if (keyed := _keys_and_values(spot)) is not None:
+            self._keyed(spot, keyed, here, block)
+            return
+        role = role_of(spot, self.words)
+        if here.role is None and (spot.referred or (role is None and self._is_referred_to(spot))):
+            self._doubt(spot, "content that belongs to what refers to it, or refers to what stands elsewhere")
+            return
+        same = role is None or (here.role is not None and role.name == here.role.name) or role.name == "child"
+        if same and spot.many and not self._speaks_of(spot, here):
+            if here.role is None and self.draft.strand:
+                self._doubt(spot, "something of the whole message: of which child is not said")
+            else:
+                self._thing(spot, here, block)
+        elif same or role is None:
+            words = (*here.words, *words_of(spot.name))
+            self._inside(spot, replace(here, way=(*here.way, step_of(spot.name)), words=words), block)
+        else:
+            self._block(spot, role, here, block)
+
+    def _block(self, spot: Spot, role: Role, here: Here, block: Block) -> None:
+        inner = Block()
+        only = next(iter(spot.spots.values())) if len(spot.spots) == 1 and not spot.values else None
+        if only is not None and only.many and not only.spots:
+            self._leaf(only, Here(role, (".",)), inner)
+            for row in inner.rows:
+                row.fields = {key: "." if key in ("at", "each") else value for key, value in row.fields.items()}
+                row.fields = {"at" if key == "each" else key: value for key, value in row.fields.items()}
+            at = {"each": f"{here.place(spot)}/{step_of(only.name)}"}
+        else:
+            self._inside(spot, Here(role), inner)
+            at = {"each" if spot.many else "at": here.place(spot)}
+        if not inner.rows:
+            return
+        block.rows.append(self._made(role, at, inner, guessed(0.6, role.name), (spot.place,)))
+
+    def _made(self, role: Role, at: Mapping[str, str], inner: Block, note: str, places: tuple[str, ...]) -> DraftRow:
+        make = dict(role.make)
+        if make.get("link") in self.links and make["make"] == "Organization":
+            make["link"] = _SPARE_LINK
+        self.links.add(str(make.get("link", "")))
+        for row in inner.rows:
+            if row.fields.get("to") in role.constants:
+                row.fields.setdefault("default", role.constants[row.fields["to"]])
+        fields = {**at, **make}
+        constants = [
+            DraftRow({"to": path, "default": value})
+            for path, value in role.constants.items()
+            if path not in inner.filled
+        ]
+        return DraftRow(fields, constants + sorted(inner.rows, key=lambda row: row.order), note, places)
+
+    def _part(self, role: Role, block: Block) -> Block:
+        """The block of a role that leaves name in their own words: it keeps the cursor."""
+        if role.name not in block.parts:
+            inner = Block()
+            row = DraftRow({}, inner.rows, guessed(0.5, f"{role.name}, by its columns"))
+            block.parts[role.name] = (row, inner)
+            block.rows.append(row)
+        return block.parts[role.name][1]
+
+    def _finish(self, block: Block) -> None:
+        """Say what the blocks made by columns make, now that it is known what they hold."""
+        for name, (row, inner) in block.parts.items():
+            made = self._made(self.words.roles[name], {}, inner, row.note, ())
+            row.fields, row.rows = made.fields, made.rows
+
+    # --- leaves ------------------------------------------------------------------------------------------------------
+
+    def _leaf(self, spot: Spot, here: Here, block: Block) -> None:
+        found = match(spot, here.words, here.role, self.words)
+        if found is not None and found.role.kind == "words" and not spot.values:
+            self._doubt(spot, _why(spot_look(spot)))
+            return
+        if found is None:
+            self._fact_or_doubt(spot, here, block)
+            return
+        home = block
+        if here.role is None or found.role.name != here.role.name:
+            if found.role.name == "child":
+                self._doubt(
+                    spot, f"looks like the child's {found.attribute.name}, and stands outside the child's place"
+                )
+                return
+            home = self._part(found.role, block)
+        row = self._row(spot, here.place(spot), found)
+        target = row.fields["to"] + str(row.fields.get("where", ""))
+        said = f"attribute {found.attribute.name}"
+        if said in home.filled or (target in home.filled and not target.startswith(_MANY_TIMES)):
+            self._doubt(spot, f"a second place that looks like {found.attribute.name}")
+        else:
+            home.filled |= {target, said}
+            home.rows.append(row)
+        self._finish(block)
+
+    def _row(self, spot: Spot, place: str, found: Match) -> DraftRow:
+        attribute, seen = found.attribute, spot_look(spot)
+        base: dict[str, Any] = dict(attribute.row)
+        many = base["to"] in ("telecom", "payload", *_MANY_TIMES) and spot.many
+        row: dict[str, Any] = {"each" if many else "at": place, **base}
+        if attribute.codes:
+            row |= self._canonical(spot, attribute.codes)
+        elif attribute.coded_row and (spot.codes or seen.kind in ("code", "flag", "number")) and len(spot.values) <= 40:
+            row |= {**attribute.coded_row, "codes": self._local(spot), "unknown": "keep"}
+        elif attribute.value == "date" and seen.forms:
+            row["date"] = list(seen.forms) if len(seen.forms) > 1 else seen.forms[0]
+        elif attribute.value == "date":
+            row["date"] = "iso"
+        if attribute.data_class:
+            row["class"] = attribute.data_class
+        if attribute.label:
+            row["label"] = attribute.label
+        return DraftRow(row, None, guessed(found.sure, attribute.name), (spot.place,), attribute.order)
+
+    def _canonical(self, spot: Spot, codes: str) -> dict[str, Any]:
+        name = map_name(spot, codes, self.maps)
+        drafted = self.maps[name] = canonical_map(name, spot, list_of(codes))
+        if drafted.unknown:
+            said = ", ".join(drafted.unknown[:8]) + (", ..." if len(drafted.unknown) > 8 else "")
+            self._doubt(spot, f"{name}: nothing tells what these codes mean: {said} (kept as they are)")
+        return {"codes": name, "unknown": "keep"}
+
+    def _local(self, spot: Spot) -> str:
+        name = map_name(spot, "", self.maps)
+        self.maps[name] = local_map(name, spot, self.pack_id)
+        return name
+
+    def _fact_or_doubt(self, spot: Spot, here: Here, block: Block) -> None:
+        seen = spot_look(spot)
+        words = (*words_of(spot.name), *here.words, *spot.words)
+        inside = here.role is not None and here.role.name in _CHILDS
+        told = seen.kind in ("flag", "number", "date") or (seen.kind == "code" and (seen.sure > 0.6 or spot.codes))
+        if not inside or not told:
+            self._doubt(spot, _why(seen))
+            return
+        codes = self._local(spot) if seen.kind == "code" else ""
+        value = facts.value_row(here.place(spot), seen, spot, codes)
+        if value is None:
+            self._doubt(spot, _why(seen))
+            return
+        data_class = class_of(words, self.words)
+        why = f"a coded fact; class by its words: {data_class}"
+        block.rows.append(facts.fact(self.pack_id, here.place(spot), spot, data_class, value, why))
+
+    def _doubt(self, spot: Spot, why: str) -> None:
+        if not spot.name.startswith("@xsi:"):
+            self.draft.doubts.append(Doubt(spot.place, why))
+
+    def _is_referred_to(self, spot: Spot) -> bool:
+        """Whether other places of the message refer to this one."""
+        return any(id(below) in self.skip and below.name.startswith("@") for below in spot.spots.values())
+
+    def _speaks_of(self, spot: Spot, here: Here) -> bool:
+        """Whether a container that may repeat, and does not, says attributes of what is around it."""
+        if spot.repeats or here.role is None:
+            return False
+        found = {m.attribute.name for leaf in spot.leaves() if (m := match(leaf, (), here.role, self.words))
+                 and m.role is here.role}  # fmt: skip
+        return len(found) > 1
+
+    # --- containers without a meaning of their own that repeat -------------------------------------------------------
+
+    def _thing(self, spot: Spot, here: Here, block: Block) -> None:
+        """An Observation of each repeat: when, and what was found, as components."""
+        inner = Block()
+        self._thing_rows(spot, Here(here.role), inner)
+        if not inner.rows:
+            return
+        leaves = [word for leaf in spot.leaves() for word in words_of(leaf.name)]
+        words = (*words_of(spot.name), *here.words, *spot.words, *leaves)
+        dates = [path for path in ("effectiveDateTime", "effectivePeriod.start") if path in inner.filled]
+        data_class = class_of(words, self.words)
+        fields = {
+            "each": here.place(spot), "make": "Observation", "link": "Observation.subject", "class": data_class,
+            "key": [{"of": "child", "by": ["code.coding.code", *dates]} if dates else {"of": "child"}],
+            "where": {f"code.coding[system=${{hub}}/CodeSystem/local/{self.pack_id}/fact].code": _slug(spot)},
+        }  # fmt: skip
+        rows = [DraftRow({"to": "status", "default": "unknown"}), *inner.rows]
+        note = guessed(facts.FACT, f"a fact in several parts; class by its words: {data_class}")
+        block.rows.append(DraftRow(fields, rows, note, (spot.place,)))
+
+    def _thing_rows(self, spot: Spot, here: Here, block: Block) -> None:
+        for below in spot.spots.values():
+            if below.spots and not below.values:
+                if below.many:
+                    self._thing(below, here, block)
+                else:
+                    self._thing_rows(below, replace(here, way=(*here.way, step_of(below.name))), block)
+                continue
+            self._thing_leaf(below, here, block)
+
+    def _thing_leaf(self, spot: Spot, here: Here, block: Block) -> None:
+        seen, place = spot_look(spot), here.place(spot)
+        if seen.kind == "date" and not spot.many:
+            end = facts.period_end(words_of(spot.name))
+            path = f"effectivePeriod.{end}" if end else "effectiveDateTime"
+            clash = "effectivePeriod" if not end else "effectiveDateTime"
+            if path not in block.filled and not any(one.startswith(clash) for one in block.filled):
+                block.filled.add(path)
+                date = list(seen.forms) if len(seen.forms) > 1 else seen.forms[0]
+                row = {"at": place, "to": path, "date": date}
+                block.rows.append(DraftRow(row, None, guessed(0.4, "when"), (spot.place,)))
+                return
+        codes = self._local(spot) if seen.kind == "code" else ""
+        value = facts.value_row(place, seen, spot, codes)
+        if value is None:
+            self._doubt(spot, _why(seen))
+        else:
+            block.rows.append(facts.component(self.pack_id, place, spot, value))
+
+    # --- lists of keys and values ------------------------------------------------------------------------------------
+
+    def _keyed(self, spot: Spot, keyed: tuple[str, str, str], here: Here, block: Block) -> None:
+        """Each key of a list of keys and values as a place of its own."""
+        key, label, value = keyed
+        kinds: dict[str, Spot] = {}
+        for record in spot.records:
+            said = kinds.setdefault(record.get(key, ""), Spot(record.get(label, "") or record.get(key, ""), spot))
+            if record.get(value):
+                said.values[record[value]] = said.values.get(record[value], 0) + 1
+        for code, kind in kinds.items():
+            if not code:
+                continue
+            before = len(block.rows)
+            self._leaf(kind, here, block)
+            for row in block.rows[before:]:
+                self._at_key(row, kind, here.place(spot), key, code, value)
+
+    def _at_key(self, row: DraftRow, kind: Spot, place: str, key: str, code: str, value: str) -> None:
+        """Turn a row for a leaf into one for the value of an item with that key."""
+        inner = dict(row.fields)
+        inner.pop("each", None)
+        if row.rows is None:
+            inner = {"at": step_of(value), **{name: said for name, said in inner.items() if name != "at"}}
+            row.rows = [DraftRow(inner, None, "", row.places)]
+            row.fields = {"each": place, "when": {step_of(key): code}}
+
+
+_CHILDS = frozenset({"child", "case", "visit", "allegation", "diagnosis", "request"})
+
+
+def _why(seen: Look) -> str:
+    said = {
+        "none": "empty in the samples", "date": "a date of something", "flag": "yes or no to something",
+        "number": "a number of something", "code": "codes of something", "text": "free text, or names of something",
+        "name": "a name of somebody",
+    }  # fmt: skip
+    return said.get(seen.kind, f"looks like {seen.kind}")
+
+
+def _slug(spot: Spot) -> str:
+    return "-".join(words_of(spot.name)) or "item"
+
+
+def _holds(spot: Spot, other: Spot) -> bool:
+    return any(below is other for below in spot.below())
+
+
+def _keys_and_values(spot: Spot) -> tuple[str, str, str] | None:
+    """(key, label, value) names of a list whose items are keys and values."""
+    if not spot.repeats or (len(spot.records) < 2 and len(spot.spots) > 4):
+        return None
+    names = {name: "".join(words_of(name)) for name in spot.spots}
+    value = next((name for name, said in names.items() if said in _VALUES), "")
+    keys = [name for name, said in names.items() if said in _KEYS and name != value]
+    labels = [name for name, said in names.items() if said in ("displayname", "label", "name", "title", "ten")]
+    if not value or not keys:
+        return None
+    key = next((name for name in keys if name not in labels), keys[0])
+    return key, (labels[0] if labels else key), value
+
+
+def find_child(root: Spot) -> Spot | None:
+    """The place that most looks like one child's record."""
+    words = vocabulary()
+    role = words.roles["child"]
+    best: tuple[float, bool, Spot] | None = None
+    for spot in (root, *(one for one in root.below() if one.spots and not _by_reference(one))):
+        named = role_of(spot, words)
+        if named is not None and named.name != "child" and named.kind == "person":
+            continue
+        found = {m.attribute.name for leaf in _near(spot) if (m := match(leaf, _chain(leaf, spot), role, words))
+                 and m.role.name == "child"}  # fmt: skip
+        score = len(found) + (2.5 if named is not None and named.name == "child" and len(spot.spots) > 1 else 0.0)
+        score -= 0.2 * max(len(spot.way) - 3, 0)
+        several = len(spot.spots) > 1
+        if score >= 2 and (best is None or (score, several) > best[:2]):
+            best = (score, several, spot)
+    return best[2] if best is not None else None
+
+
+def _near(spot: Spot, depth: int = 0) -> Iterable[Spot]:
+    """The leaves of a spot that speak of it: through containers that do not repeat and are nobody else."""
+    words = vocabulary()
+    for below in spot.spots.values():
+        if below.is_leaf and not below.spots:
+            yield below
+        elif (keyed := _keys_and_values(below)) is not None:
+            for record in below.records:
+                one = Spot(record.get(keyed[1], ""), below)
+                one.values[record.get(keyed[2], "")] = 1
+                yield one
+        elif depth < 3 and (not below.repeats or below.referred):
+            role = role_of(below, words)
+            if role is None or role.name == "child":
+                yield from _near(below, depth + 1)
+
+
+def _by_reference(spot: Spot) -> bool:
+    """Whether a place, or one above it, shows what stands elsewhere."""
+    above: Spot | None = spot
+    while above is not None:
+        if above.referred:
+            return True
+        above = above.above
+    return False
+
+
+def _chain(leaf: Spot, top: Spot) -> tuple[str, ...]:
+    words: tuple[str, ...] = ()
+    above = leaf.above
+    while above is not None and above is not top:
+        words = (*words_of(above.name), *words)
+        above = above.above
+    return words
