@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable
+from functools import cache, cached_property
 from hashlib import sha256
-from typing import Any
 
 from adapters.errors import Unmappable
-from adapters.mapping import identity, paths
+from adapters.mapping import identity
 from adapters.mapping.dates import fhir_moment
-from adapters.mapping.making import Making
+from adapters.mapping.kin import Kin
+from adapters.mapping.making import Key, Making
 from adapters.mapping.paths import Json, Step
 from adapters.mapping.reader import repeated
-from adapters.mapping.walk import Made, Walk, label_codings
+from adapters.mapping.walk import Made, Walk
 from adapters.pack import Bundle, Context, Deviation, Head
 from adapters.r4 import table
 from consent.vocabulary import CLAIM_URL, EVENT_SYSTEM, HUB_BASE
@@ -40,9 +40,14 @@ class Assembly:
         self.context = context
         self.head = head
         self.strand = strand
-        self.salt = (context.salt or sha256(raw).digest()).hex()
+        self.raw = raw
         self.used: dict[str, Made] = {}
-        self.roles: dict[str, list[Made]] = {}
+        self.kin = Kin(walk.made)
+
+    @cached_property
+    def salt(self) -> str:
+        """What makes resources without a key this message's own."""
+        return (self.context.salt or sha256(self.raw).digest()).hex()
 
     def bundle(self, pack: tuple[str, str]) -> Bundle:
         """The canonical message Bundle."""
@@ -68,32 +73,29 @@ class Assembly:
         if made.full_url:
             return made.full_url
         making: Making = made.row
-        for key in making.row.key:
+        for key in making.keys:
             parts = self._key(made, key)
             if parts is not None:
                 made.keyed = True
-                made.full_url = identity.full_url(self.context.id_key, made.type, *parts)
+                made.full_url = identity.full_url(self.context.id_key, making.type, *parts)
                 return made.full_url
         ordinal = f"{self.strand}.{made.number}"
-        made.full_url = identity.full_url(self.context.id_key, made.type, self.context.agency, self.salt, ordinal)
+        made.full_url = identity.full_url(self.context.id_key, making.type, self.context.agency, self.salt, ordinal)
         return made.full_url
 
-    def _key(self, made: Made, key: str | Mapping[str, Any]) -> tuple[str, ...] | None:
-        if isinstance(key, str):
-            return identity.key_parts(made.resource, paths.parse(key, made.type), self.context.agency)
-        owner = self._role(made, key["of"])
+    def _key(self, made: Made, key: Key) -> tuple[str, ...] | None:
+        if key.find is not None:
+            return identity.key_parts(key.find(made.resource), key.text, self.context.agency)
+        owner = self.kin.of_role(made, key.of)
         if owner is None:
             return None
-        self._identify(owner)
+        url = self._identify(owner)
         if not owner.keyed:
             return None
-        if "by" not in key:
-            siblings = [
-                other for other in self.walk.made if other.row is made.row and self._role(other, key["of"]) is owner
-            ]
-            return ("of", owner.full_url, str(siblings.index(made)))
-        values = identity.values_at(made.resource, [paths.parse(path, made.type) for path in key["by"]])
-        return ("of", owner.full_url, *values) if any(values) else None
+        if not key.by:
+            return ("of", url, str(self.kin.ordinal(made, key.of)))
+        values = identity.values_at(made.resource, key.by)
+        return ("of", url, *values) if any(values) else None
 
     def _without_repeats(self) -> list[Made]:
         """A key that stands twice: merged where the row says so, else both kept and the second told apart."""
@@ -125,8 +127,8 @@ class Assembly:
             if above.type == making.link_type:
                 return above.resource
             above = above.above
-        before = [other for other in self.walk.made if other.type == making.link_type and other is not made]
-        return before[-1].resource if before else None
+        before = self.kin.last_of(making.link_type, made)
+        return before.resource if before is not None else None
 
     def _link(self, made: Made, header: Json) -> None:
         making: Making = made.row
@@ -149,49 +151,27 @@ class Assembly:
             if above.type in making.targets:
                 return above
             above = above.above
-        found = [other for other in self.walk.made if other.type in making.targets and other is not made]
-        before = [other for other in found if other.number < made.number]
-        return before[-1] if before else (found[0] if found else None)
-
-    def _role(self, made: Made, role: str) -> Made | None:
-        """The nearest resource of a role: above, else the nearest made before, else after."""
-        above = made.above
-        while above is not None:
-            if above.row.row.role == role:
-                return above
-            above = above.above
-        found = [other for other in self._of_role(role) if other is not made]
-        if len(found) < 2:
-            return found[0] if found else None
-        kin = [other for other in found if other.above is made.above]
-        choices = kin or [other for other in found if _within(other, made)] or found
-        before = [other for other in choices if other.number < made.number]
-        return before[-1] if before else (choices[0] if choices else None)
-
-    def _of_role(self, role: str) -> list[Made]:
-        if not self.roles:
-            for other in self.walk.made:
-                self.roles.setdefault(other.row.row.role, []).append(other)
-        return self.roles.get(role, [])
+        return self.kin.nearest_of(making.targets, made)
 
     def _refer(self, made: Made) -> None:
         making: Making = made.row
         for steps, role in making.refs:
-            target = self._role(made, role)
+            target = self.kin.of_role(made, role)
             if target is not None:
                 _refer_to(made.resource, steps, target.full_url)
 
     def _finish(self, made: Made) -> Json:
         """The resource with its id, labels and tag; what R4 requires and the message does not give refuses."""
-        for names in required_elements(made.type):
-            if not any(name in made.resource for name in names):
-                why = f"{made.type}.{names[0]} is required, and nothing here gives it"
+        making, resource = made.row, made.resource
+        for names in required_elements(making.type):
+            if resource.keys().isdisjoint(names):
+                why = f"{making.type}.{names[0]} is required, and nothing here gives it"
                 raise Unmappable(made.place, "required", why)
-        meta: Json = {"security": [dict(c) for c in label_codings(made.row.data_class, made.row.row.labels)]}
+        meta: Json = {"security": [dict(coding) for coding in making.codings]}
         if not made.keyed:
             meta["tag"] = [dict(identity.NEVER_MATCHES)]
-        body = {key: value for key, value in made.resource.items() if key not in ("resourceType", "meta")}
-        return {"resourceType": made.type, "id": made.full_url.removeprefix("urn:uuid:"), "meta": meta, **body}
+        resource.pop("meta", None)
+        return {"resourceType": making.type, "id": made.full_url.removeprefix("urn:uuid:"), "meta": meta, **resource}
 
     def _header(self, pack: tuple[str, str]) -> Json:
         fields, context = self.head.fields, self.context
@@ -240,21 +220,6 @@ def claim_extension(claim: Json, agency: str) -> Json:
     if agency and not any(part["url"] == "by" for part in parts):
         parts.append({"url": "claimant", "valueString": agency})
     return {"url": CLAIM_URL, "extension": parts}
-
-
-def _within(other: Made, made: Made) -> bool:
-    """Whether `other` is made under something that `made` is under too."""
-    aboves: set[int] = set()
-    above = made.above
-    while above is not None:
-        aboves.add(id(above))
-        above = above.above
-    above = other.above
-    while above is not None:
-        if id(above) in aboves:
-            return True
-        above = above.above
-    return False
 
 
 def _refer_to(holder: Json, steps: Iterable[Step], url: str, inside: Json | None = None) -> None:

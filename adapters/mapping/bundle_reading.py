@@ -148,7 +148,8 @@ class BundleReading:
         assert row is not None
         agency, key = self.context.agency, self.context.id_key
         for path in row.keys:
-            parts = identity.key_parts(entry.resource, path, agency)
+            held = [container[key] for container, key in paths.slots(entry.resource, path.steps)]
+            parts = identity.key_parts(held, path.text, agency)
             if parts is not None:
                 entry.keyed, entry.url = True, identity.full_url(key, entry.type, *parts)
                 break

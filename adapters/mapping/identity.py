@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any, Final
-from uuid import UUID
 
 from adapters.mapping import paths
+from adapters.mapping.ways import Find
 from consent.vocabulary import HUB_BASE
 
 NEVER_MATCHES: Final = {"system": f"{HUB_BASE}/CodeSystem/identity", "code": "never-matches"}
 """The meta.tag of a resource without a key."""
 
 
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
 def full_url(id_key: bytes, *parts: str) -> str:
     """``urn:uuid:`` of the HMAC over the parts, in which ``|`` and ``\\`` are escaped."""
-    said = "|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
-    digest = bytearray(hmac.digest(id_key, said.encode(), sha256)[:16])
-    digest[6] = digest[6] & 0x0F | 0x80
-    digest[8] = digest[8] & 0x3F | 0x80
-    return f"urn:uuid:{UUID(bytes=bytes(digest))}"
+    said = "|".join(parts)
+    if "\\" in said or said.count("|") != len(parts) - 1:
+        said = "|".join([part.replace("\\", "\\\\").replace("|", "\\|") for part in parts])
+    code = hmac.digest(id_key, said.encode(), "sha256").hex()
+    variant = _VARIANT[code[16]]
+    return f"urn:uuid:{code[:8]}-{code[8:12]}-8{code[13:16]}-{variant}{code[17:20]}-{code[20:32]}"
 
 
 def identifier_parts(identifier: Mapping[str, Any], agency: str) -> tuple[str, str, str] | None:
@@ -40,20 +43,15 @@ def identifier_parts(identifier: Mapping[str, Any], agency: str) -> tuple[str, s
     return identifier.get("system") or named or assigner.get("display") or agency, kind, value
 
 
-def key_parts(resource: Mapping[str, Any], path: paths.Path, agency: str) -> tuple[str, str, str] | None:
-    """The key that the first Identifier (or plain value) at a path gives."""
-    for container, key in paths.slots(resource, path.steps):
-        held = container[key]
-        parts = identifier_parts(held, agency) if isinstance(held, dict) else (agency, path.text, paths.text_of(held))
+def key_parts(held: Sequence[Any], text: str, agency: str) -> tuple[str, str, str] | None:
+    """The key that the first Identifier (or plain value) of those at the path `text` gives."""
+    for one in held:
+        parts = identifier_parts(one, agency) if isinstance(one, dict) else (agency, text, paths.text_of(one))
         if parts is not None:
             return parts
     return None
 
 
-def values_at(resource: Mapping[str, Any], found: Sequence[paths.Path]) -> list[str]:
+def values_at(resource: Mapping[str, Any], ways: Sequence[Find]) -> list[str]:
     """The texts at some paths, for a key within its owner's."""
-    said: list[str] = []
-    for path in found:
-        texts = [paths.text_of(container[key]) for container, key in paths.slots(resource, path.steps)]
-        said.append("\x1f".join(texts))
-    return said
+    return ["\x1f".join([paths.text_of(value) for value in find(resource)]) for find in ways]

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from adapters.mapping import paths
 from adapters.mapping.env import Env, canonical_links, link_steps
 from adapters.mapping.ledger import Place
 from adapters.mapping.paths import Json, Slot, Step
 from adapters.mapping.rows import Row
+from adapters.mapping.walk import label_codings
+from adapters.mapping.ways import Find, finder
 from adapters.r4 import table
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One way to know a resource again."""
+
+    text: str = ""
+    """The path of an Identifier or plain value; "" for a key within an owner's."""
+    find: Find | None = None
+    of: str = ""
+    """The owner's role."""
+    by: tuple[Find, ...] = ()
+    """What tells it from its siblings; empty: its ordinal."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +45,9 @@ class Making:
     find: tuple[str, ...] = ()
     refs: tuple[tuple[tuple[Step, ...], str], ...] = ()
     data_class: str = ""
+    keys: tuple[Key, ...] = ()
+    codings: tuple[Mapping[str, str], ...] = ()
+    """Its class and labels, for meta.security."""
 
 
 def making(row: Row, env: Env) -> Making:
@@ -43,11 +63,12 @@ def making(row: Row, env: Env) -> Making:
             raise row.fail(f"no role is called {role}")
         refs.append((paths.parse(element, row.make).steps, role))
     data_class = env.class_of(row)
+    more: Any = {"data_class": data_class, "keys": _keys(row), "codings": tuple(label_codings(data_class, row.labels))}
     if row.find:
         start, *elements = row.find.split(".")
         if start not in known.starts:
             raise row.fail(f"no start is called {start}")
-        return Making(row, row.make, find=(start, *elements), refs=tuple(refs), data_class=data_class)
+        return Making(row, row.make, find=(start, *elements), refs=tuple(refs), **more)
     if not row.link:
         raise row.fail("make needs link or find")
     if row.link not in known.links:
@@ -58,7 +79,18 @@ def making(row: Row, env: Env) -> Making:
     if not own and row.make not in known.links[row.link]:
         raise row.fail(f"{row.link} does not lead to {row.make}")
     item = _item(row, env, holder, steps) if row.item else ""
-    return Making(row, row.make, holder, steps, own, targets, item, (), tuple(refs), data_class)
+    return Making(row, row.make, holder, steps, own, targets, item, (), tuple(refs), **more)
+
+
+def _keys(row: Row) -> tuple[Key, ...]:
+    keys = []
+    for key in row.key:
+        if isinstance(key, str):
+            keys.append(Key(key, finder(paths.parse(key, row.make).steps)))
+        else:
+            by = tuple(finder(paths.parse(path, row.make).steps) for path in key.get("by", ()))
+            keys.append(Key(of=key["of"], by=by))
+    return tuple(keys)
 
 
 def _item(row: Row, env: Env, holder: str, steps: tuple[Step, ...]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -212,23 +212,6 @@ def impose(element: Json, tests: tuple[Test, ...]) -> None:
             container.setdefault(last.name, []).append(value)
         else:
             container[last.name] = value
-
-
-def imposer(tests: tuple[Test, ...]) -> Callable[[Json], None] | None:
-    """:func:`impose` for fixed conditions, those of one plain element said directly; None when there are none."""
-    said = tuple(test for test in tests if test.values not in ((PRESENT,), (ABSENT,)))
-    if not said:
-        return None
-    if any(len(test.path.steps) != 1 or test.path.steps[0].is_list for test in said):
-        return lambda element: impose(element, said)
-    values = [(test.path.steps[0].name, test.values, typed(test.values[0], test.path.kind)) for test in said]
-
-    def say(element: Json) -> None:
-        for name, allowed, value in values:
-            if name not in element or text_of(element[name]) not in allowed:
-                element[name] = value
-
-    return say
 
 
 def typed(text: str, kind: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from adapters.mapping import paths, places
+from adapters.mapping import paths, places, ways
 from adapters.mapping.env import Env
 from adapters.mapping.ledger import Place
 from adapters.mapping.paths import Path
@@ -22,16 +22,19 @@ def putter(row: Row, env: Env, path: Path) -> Callable[[Frame, Any], bool]:
     before, last = path.steps[:-1], path.steps[-1]
     data_class = env.class_of(row)
     extensions = label_extensions(data_class if data_class != env.marked else "", row.labels)
-    name, is_list, tests = last.name, last.is_list, last.tests
+    name, is_list, impose = last.name, last.is_list, ways.imposer(last.tests)
+    reach = ways.reacher(before) if before else None
+    if not is_list and not extensions and not row.codes:
+        return _simple(name, reach)
 
     def put(frame: Frame, value: Any) -> bool:
         element = frame.element
-        if before:
-            element = paths.reach(element, before, frame.own)
+        if reach is not None:
+            element = reach(element, frame.own)
         if isinstance(value, Kept):
             return _keep(element, name, is_list, path, value)
-        if tests and isinstance(value, dict):
-            paths.impose(value, tests)
+        if impose is not None and isinstance(value, dict):
+            impose(value)
         if is_list:
             items = element.setdefault(name, [])
             items.append(value)
@@ -46,6 +49,29 @@ def putter(row: Row, env: Env, path: Path) -> Callable[[Frame, Any], bool]:
         return True
 
     return put
+
+
+def _simple(name: str, reach: ways.Reach | None) -> Callable[[Frame, Any], bool]:
+    """One value that is no list's and has no label of its own."""
+    if reach is None:
+
+        def put(frame: Frame, value: Any) -> bool:
+            element = frame.element
+            if name in element:
+                return False
+            element[name] = value
+            return True
+
+        return put
+
+    def put_below(frame: Frame, value: Any) -> bool:
+        element = reach(frame.element, frame.own)
+        if name in element:
+            return False
+        element[name] = value
+        return True
+
+    return put_below
 
 
 def _keep(element: Any, name: str, is_list: bool, path: Path, kept: Kept) -> bool:

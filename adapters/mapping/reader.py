@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.errors import Malformed, Unmappable
-from adapters.mapping import paths, places
+from adapters.mapping import paths, places, ways
 from adapters.mapping.choosing import dispatch
 from adapters.mapping.claims import claim_reader
 from adapters.mapping.conditions import matcher, walker
@@ -119,7 +119,7 @@ def _short(row: Row, env: Env, text_of: Text, steps: tuple[str, ...], long: Read
     """A row that carries one value, taken as raw text; whatever is not plain goes the long way."""
     path, missing = env.path(row.to, row), _missing(row, env)
     transform = _transform(row, path, env)
-    put, where, read_value = putter(row, env, path), paths.imposer(env.tests(row.where, row)), transform.read
+    put, where, read_value = putter(row, env, path), ways.imposer(env.tests(row.where, row)), transform.read
     plain = transform.plain
 
     def read(frame: Frame) -> bool:
@@ -200,7 +200,7 @@ def _value(row: Row, env: Env) -> Callable[[Frame, Node], bool]:
     path = env.path(row.to, row)
     codes = env.material.codes.get(row.codes)
     transform = compile_value(row, path, codes, env.material.pack_id, env.material.native, env.strict or row.required)
-    put, where = putter(row, env, path), env.tests(row.where, row)
+    put, where = putter(row, env, path), ways.imposer(env.tests(row.where, row))
     leaf, read_value = places.leaf, transform.read
     if row.split:
         return _splitter(row, path, transform, put)
@@ -215,8 +215,8 @@ def _value(row: Row, env: Env) -> Callable[[Frame, Node], bool]:
         if said is None or not put(frame, said):
             return False
         frame.walk.seen.append(holder)
-        if where:
-            paths.impose(frame.element, where)
+        if where is not None:
+            where(frame.element)
         return True
 
     return take
@@ -339,13 +339,13 @@ def _element(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node],
     """A block that fills an element, or only moves the cursor."""
     if not row.to:
         rows, inner = env.under(place, data_class=row.data_class or env.data_class).content(row)
-        read_rows, tests = compile_rows(rows, inner), env.tests(row.where, row) if env.node else ()
+        read_rows, impose = compile_rows(rows, inner), ways.imposer(env.tests(row.where, row) if env.node else ())
 
         def move(frame: Frame, node: Node) -> bool:
             under = frame if place is None else Frame(node, frame, frame.element, frame.own, frame.made, frame.walk)
             done = read_rows(under)
-            if done and tests:
-                paths.impose(frame.element, tests)
+            if done and impose is not None:
+                impose(frame.element)
             return done
 
         return move
@@ -355,7 +355,7 @@ def _element(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node],
     data_class = env.class_of(row)
     marked = data_class if data_class != env.marked else env.marked
     rows, inner = env.under(place, node=path.node, data_class=data_class, marked=marked).content(row)
-    read_rows, tests = compile_rows(rows, inner), inner.tests(row.where, row)
+    read_rows, impose = compile_rows(rows, inner), ways.imposer(inner.tests(row.where, row))
     put = putter(row, env, path)
 
     def take(frame: Frame, node: Node) -> bool:
@@ -366,8 +366,8 @@ def _element(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node],
             below = Frame(frame.node, frame.up, element, {}, frame.made, frame.walk)
         if not read_rows(below):
             return False
-        if tests:
-            paths.impose(element, tests)
+        if impose is not None:
+            impose(element)
         if put(frame, element):
             return True
         del seen[read:]  # the element is filled already: what was read for it is loss
@@ -380,22 +380,22 @@ def _maker(row: Row, env: Env, place: Place | None) -> Callable[[Frame, Node], b
     made_by = making(row, env)
     inner = env.under(place, node=row.make, resource=row.make, data_class=made_by.data_class, marked=made_by.data_class)
     rows, inner = inner.content(row)
-    read_rows, tests = compile_rows(rows, inner), inner.tests(row.where, row)
+    read_rows, impose = compile_rows(rows, inner), ways.imposer(inner.tests(row.where, row))
     always = place is not None
     read_item = compile_rows(row.item, env.under(place, node=made_by.item)) if row.item else None
 
     def take(frame: Frame, node: Node) -> bool:
         walk = frame.walk
         resource: dict[str, Any] = {"resourceType": row.make}
-        made = Made(resource, frame.made, made_by, node.place, len(walk.made))
+        made = Made(resource, frame.made, made_by, node, len(walk.made))
         walk.made.append(made)
         up = frame if place is not None else frame.up
         put = read_rows(Frame(node, up, resource, {}, made, walk))
         if not put and not (always and node.state is State.VALUE):
-            walk.made.remove(made)
+            del walk.made[made.number :]  # nothing under it said anything
             return False
-        if tests:
-            paths.impose(resource, tests)
+        if impose is not None:
+            impose(resource)
         if read_item is not None:
             made.inside = {}
             read_item(Frame(node, up, made.inside, {}, frame.made, walk))
@@ -428,9 +428,11 @@ def _option(option: Row, env: Env) -> Reader:
     if option.rows or option.shape or option.place or option.choose or option.parts:
         return _compile(replace(option, when={}), env)
     tests = env.tests(option.where, option)
+    impose = ways.imposer(tests)
 
     def say(frame: Frame) -> bool:
-        paths.impose(frame.element, tests)
+        if impose is not None:
+            impose(frame.element)
         return bool(tests)
 
     return say

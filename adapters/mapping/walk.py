@@ -22,8 +22,8 @@ class Made:
     above: Made | None
     row: Any
     """The compiled `make` (reader.Making)."""
-    place: str = ""
-    """Where in the message it comes from, for reports."""
+    node: Node
+    """Where in the message it comes from."""
     number: int = 0
     full_url: str = ""
     keyed: bool = False
@@ -33,7 +33,12 @@ class Made:
     @property
     def type(self) -> str:
         """The resource type."""
-        return str(self.resource["resourceType"])
+        return str(self.row.type)
+
+    @property
+    def place(self) -> str:
+        """Where in the message it comes from, for reports."""
+        return self.node.place
 
 
 @dataclass(slots=True)
