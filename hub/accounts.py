@@ -10,6 +10,7 @@ import msgspec
 
 from consent.vocabulary import View
 from hub.parts import Parts
+from hub.replaying import sealed_for
 from hub.storage import attempts, audits, persons
 from hub.storage.attempts import HELD
 from hub.storage.audits import Recorded
@@ -18,7 +19,8 @@ from hub.storage.store import Unit
 
 
 def account(parts: Parts, actor: str, case: str) -> tuple[dict[str, Any], ...]:
-    """Every message about the child that an agency holds or possibly holds, oldest first; itself audited as a read.
+    """Every message about the child that an agency holds or possibly holds, and every unmasked look at one, oldest
+    first; itself audited as a read.
 
     Names agencies, classes of data and grounds; no content and no other person.
     """
@@ -31,28 +33,39 @@ def account(parts: Parts, actor: str, case: str) -> tuple[dict[str, Any], ...]:
 
 
 def _lines(parts: Parts, unit: Unit, case: Case) -> list[dict[str, Any]]:
-    rows = audits.listing(unit, case=case.id, kinds=("attempt",), limit=100_000)
+    rows = audits.listing(unit, case=case.id, kinds=("attempt", "unmasked"), limit=100_000)
     return [line for row in rows if (line := _line(parts, unit, case, row)) is not None]
 
 
 def _line(parts: Parts, unit: Unit, case: Case, row: Recorded) -> dict[str, Any] | None:
     entry = row.entry
-    if entry.attempt is None or entry.replay is None:
+    if entry.replay is None:
         return None
-    attempt = attempts.get(unit, entry.attempt)
-    if attempt.state not in HELD:
+    if entry.attempt is not None:
+        attempt = attempts.get(unit, entry.attempt)
+        at, agency, state = attempt.closed_at or attempt.opened_at, attempt.agency, attempt.state.value
+        held = attempt.state in HELD
+    else:
+        at, agency, state = row.at, entry.agency or "", "unmasked"
+        held = entry.outcome == "shown"
+    if not held:
         return None
-    plain = parts.vault.open(unit, case.vault_key, entry.replay, f"replay:{attempt.id}".encode())
-    kept = msgspec.json.decode(plain)
+    kept = msgspec.json.decode(parts.vault.open(unit, case.vault_key, entry.replay, sealed_for(entry)))
     return {
-        "at": (attempt.closed_at or attempt.opened_at).isoformat(),
-        "agency": attempt.agency,
+        "at": at.isoformat(),
+        "agency": agency,
         "event": entry.detail.get("event", ""),
-        "state": attempt.state.value,
-        "told": _told(kept),
+        "state": state,
+        "told": _shown(_told(kept), entry),
         "reasons": list(entry.reasons),
         "policy": entry.policy_version,
     }
+
+
+def _shown(told: dict[str, list[str]], entry: audits.Entry) -> dict[str, list[str]]:
+    """Of an unmasked look only the classes that it showed."""
+    shown = entry.detail.get("classes")
+    return told if shown is None else {name: grounds for name, grounds in told.items() if name in shown}
 
 
 def _told(kept: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hub import casework, preview
+from consent.explain import Audience, Lang
+from hub import casework, explaining, preview
 from hub.api.callers import HeldCaller, HeldParts, may
 from hub.casework import Found, Recorded, Withdrawing
 from hub.security import roles
@@ -26,6 +27,7 @@ Clearer = Annotated[Caller, may("suspect-clear")]
 Verifier = Annotated[Caller, may("order-verify")]
 Approver = Annotated[Caller, may("override-approve")]
 Previewer = Annotated[Caller, may("preview")]
+Explainer = Annotated[Caller, may("explain")]
 Matcher = Annotated[Caller, may("match-resolve")]
 ConsentAdmin = Annotated[Caller, may("consent-record")]
 Withdrawer = Annotated[Caller, may("consent-withdraw")]
@@ -102,11 +104,23 @@ class ConsentOf(_Asked):
     consent: dict[str, Any]
 
 
-class Supposed(_Asked):
-    """Consents as if recorded, and fact ids of consents as if withdrawn."""
+class Unmask(_Asked):
+    """As which agency's named officer the caller reads, and for what."""
 
-    given: list[dict[str, Any]] = []
-    withdrawn: list[str] = []
+    agency: str
+    purpose: str = Field(description="A v3 ActReason code, e.g. CAREMGT")
+
+
+class Supposed(_Asked):
+    """What is taken to be so. An id that is not on record is refused."""
+
+    given: list[dict[str, Any]] = Field(default=[], description="Bodies of consents, as if recorded")
+    withdrawn: list[str] = Field(default=[], description="Fact ids of consents and refusals, as if withdrawn")
+    verified: list[str] = Field(default=[], description="Fact ids of orders, as if verified")
+    suspects: list[str] = Field(default=[], description="Persons of the case, as if suspects")
+    on: date | None = Field(default=None, description="As of the start of that day, e.g. a birthday")
+    lang: Lang | None = Field(default=None, description="Say in words why, and what would change it")
+    unmask: Unmask | None = Field(default=None, description="See the thing itself: a disclosure of its own, recorded")
 
 
 class SaidBy(_Asked):
@@ -194,15 +208,31 @@ def withdrawal(withdrawal: str, parts: HeldParts, caller: Withdrawer, response: 
 
 
 @router.get("/cases/{case}/preview", summary="See what each agency would receive now")
-def show_preview(case: str, parts: HeldParts, caller: Previewer) -> dict[str, Any]:
-    """In each agency's own format, masked; the look is audited."""
-    return {"agencies": preview.preview(parts, caller.id, case)}
+def show_preview(case: str, parts: HeldParts, caller: Previewer, lang: Lang | None = None) -> dict[str, Any]:
+    """In each agency's own format, masked; with `lang` explained. The look is audited."""
+    return {"agencies": preview.preview(parts, caller.id, case, lang=lang)}
 
 
 @router.post("/cases/{case}/preview", summary="See what each agency would receive if ...")
 def suppose(case: str, asked: Supposed, parts: HeldParts, caller: Previewer) -> dict[str, Any]:
-    """As if these consents were given and those withdrawn; nothing is recorded but the look."""
-    return {"agencies": preview.preview(parts, caller.id, case, asked.given, asked.withdrawn)}
+    """As if all that were so; nothing is recorded but the look. Unmasked only as far as the caller may know it."""
+    supposed = preview.Supposed(asked.given, asked.withdrawn, asked.verified, asked.suspects, asked.on)
+    unmask = preview.Unmask(asked.unmask.agency, asked.unmask.purpose) if asked.unmask else None
+    return {"agencies": preview.preview(parts, caller.id, case, supposed, lang=asked.lang, unmask=unmask)}
+
+
+@router.get("/cases/{case}/decisions", summary="List the decisions about a child")
+def list_decisions(case: str, parts: HeldParts, caller: Explainer) -> dict[str, Any]:
+    """Rows of the ledger that keep a decision, the oldest first; the look is audited."""
+    return {"decisions": explaining.decisions(parts, caller.id, case)}
+
+
+@router.get("/audit/{record}/explanation", summary="Explain a decision")
+def explain(
+    record: str, parts: HeldParts, caller: Explainer, lang: Lang | None = None, audience: Audience = "administrator"
+) -> dict[str, Any]:
+    """What left, what did not, why, and what would have altered it; or what a recipient may hear."""
+    return explaining.explain(parts, caller.id, record, lang or parts.settings.lang, audience)
 
 
 @router.post("/matches/{task}", summary="Decide whose record it is")

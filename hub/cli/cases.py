@@ -3,11 +3,12 @@ argument: arguments stand in the process list and in the shell's history."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 import typer
 
-from hub.cli.desk import As, Input, Json, at_desk, read_input, read_object
+from hub.cli.desk import As, Input, Json, at_desk, language, read_input, read_object
 from hub.cli.output import print_json, print_rows
 
 case = typer.Typer(help="A child's case and its facts.", rich_markup_mode=None, no_args_is_help=True)
@@ -215,13 +216,53 @@ def unlink(person: str, admin: As) -> None:
 def preview(
     case_id: CaseId,
     admin: As,
-    given: str = typer.Option("", help="A consent as if it had been given.", metavar="FILE|-"),
-    withdrawn: str = typer.Option("", help="A consent (fact id) as if it had been withdrawn.", metavar="FACT"),
+    given: Annotated[
+        list[str] | None, typer.Option(help="A consent as if it had been given; may be repeated.", metavar="FILE|-")
+    ] = None,
+    withdrawn: Annotated[
+        list[str] | None, typer.Option(help="A consent or refusal as if withdrawn.", metavar="FACT")
+    ] = None,
+    verified: Annotated[list[str] | None, typer.Option(help="An order as if verified.", metavar="FACT")] = None,
+    suspect: Annotated[list[str] | None, typer.Option(help="A person as if a suspect.", metavar="PERSON")] = None,
+    on: Annotated[str, typer.Option(help="As of the start of that day, e.g. a birthday.", metavar="YYYY-MM-DD")] = "",
+    explain: Annotated[bool, typer.Option("--explain", help="Say why, and what would change it.")] = False,
+    lang: Annotated[str, typer.Option(help="Language of explanations: vi or en; default HUB_LANG.")] = "",
+    unmask: Annotated[
+        str, typer.Option(help="Unmasked, as this agency's named officer; itself a disclosure.", metavar="AGENCY")
+    ] = "",
+    purpose: Annotated[str, typer.Option(help="Why, with --unmask: a v3 ActReason code.", metavar="CODE")] = "",
 ) -> None:
-    """Show what each agency would receive now, in its own format, masked."""
+    """Show what each agency would receive now, or if ..., in its own format, masked."""
     from hub import preview as previewing
 
-    supposed = [read_object(given)] if given else []
+    if bool(unmask) != bool(purpose):
+        raise typer.BadParameter("--unmask needs --purpose, and --purpose needs --unmask")
+    supposed = previewing.Supposed(
+        given=[read_object(one) for one in given or ()],
+        withdrawn=withdrawn or (),
+        verified=verified or (),
+        suspects=suspect or (),
+        on=_day(on) if on else None,
+    )
+    asked = previewing.Unmask(unmask, purpose) if unmask else None
     with at_desk(admin, "preview") as (parts, caller):
-        found = previewing.preview(parts, caller.id, case_id, supposed, [withdrawn] if withdrawn else [])
+        said = language(parts, lang) if explain else None
+        found = previewing.preview(parts, caller.id, case_id, supposed, lang=said, unmask=asked)
     print_json(found)
+
+
+@case.command("decisions")
+def decisions(case_id: CaseId, admin: As, as_json: Json = False) -> None:
+    """List the decisions about this child that the ledger keeps; `hub audit explain` explains one."""
+    from hub import explaining
+
+    with at_desk(admin, "explain") as (parts, caller):
+        found = explaining.decisions(parts, caller.id, case_id)
+    print_rows(found, ("record", "at", "agency", "event", "kind", "decision", "reasons"), as_json)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("--on is a day: YYYY-MM-DD") from None

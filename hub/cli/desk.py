@@ -20,10 +20,12 @@ import typer
 from hub.errors import Fault, Forbidden, Invalid
 
 if TYPE_CHECKING:
+    from consent.explain import Lang
     from hub.parts import Parts
     from hub.security.tokens import Caller
 
 LOCAL: Final = "local"
+LANGS: Final = ("vi", "en")
 
 As = Annotated[str, typer.Option("--as", envvar="HUB_AS", help="The administrator who acts.", metavar="ADMIN")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -43,6 +45,15 @@ def at_desk(admin: str, what: str = "") -> Iterator[tuple[Parts, Caller]]:
         if what:
             roles.require(caller, what)
         yield parts, caller
+
+
+def language(parts: Parts, given: str) -> Lang:
+    """The language asked for, or that of the settings."""
+    if given in LANGS:
+        return "vi" if given == "vi" else "en"
+    if given:
+        raise typer.BadParameter(f"--lang is one of {', '.join(LANGS)}")
+    return parts.settings.lang
 
 
 def read_input(name: str) -> bytes:

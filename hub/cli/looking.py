@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from hub.cli.desk import As, Json, at_desk
+from hub.cli.desk import As, Json, at_desk, language
 from hub.cli.output import print_json, print_rows
 
 message = typer.Typer(help="Messages and their deliveries.", rich_markup_mode=None, no_args_is_help=True)
@@ -95,3 +95,24 @@ def list_audit(
         found = audits.listing(unit, case=case or None, agency=agency or None, limit=limit)
     rows = [administration.audit_row(one) for one in found]
     print_rows(rows, ("at", "kind", "actor", "agency", "outcome", "reasons"), as_json)
+
+
+@audit.command("explain")
+def explain_record(
+    record: Annotated[str, typer.Argument(help="A row of the ledger, as `hub case decisions` lists them.")],
+    admin: As,
+    lang: Annotated[str, typer.Option(help="vi or en; default HUB_LANG.")] = "",
+    recipient: Annotated[bool, typer.Option("--recipient", help="As it may be told to the recipient.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Explain a decision: what left, what did not, why, and the smallest change that would have altered it."""
+    from hub import explaining
+
+    with at_desk(admin, "explain") as (parts, caller):
+        audience: Literal["recipient", "administrator"] = "recipient" if recipient else "administrator"
+        found = explaining.explain(parts, caller.id, record, language(parts, lang), audience)
+    if as_json:
+        print_json(found)
+        return
+    for line in found["explanation"]:
+        typer.echo(line)

@@ -38,6 +38,7 @@ MAY: Final = {
     "consent-record": _CONSENT,
     "consent-withdraw": _CONSENT,
     "preview": _CASE | _CONSENT,
+    "explain": _CASE | _CONSENT | _AUDITOR,
     "audit-list": _AUDITOR,
     "case-account": _AUDITOR | _CONSENT,
 }

@@ -10,7 +10,7 @@ from hub.security.roles import MAY
 from hub.security.tokens import Role
 from hub.storage import persons, tasks
 from tests.fakes.door import Door
-from tests.fakes.world import HOSPITAL, NAME, PERSONAL_NUMBER, POLICE, SHELTER, consent, exam, order, patient
+from tests.fakes.world import CENTRE, HOSPITAL, NAME, PERSONAL_NUMBER, POLICE, SHELTER, consent, exam, order, patient
 
 WORKER, SECOND, CONSENTS, AUDITOR, OPERATOR = "can-bo-a", "can-bo-b", "quan-tri", "kiem-soat", "van-hanh"
 
@@ -149,6 +149,43 @@ def test_a_preview_is_masked_and_supposes(door: Door) -> None:
     assert shown(tell(door, CONSENTS, f"/cases/{case}/preview", method="GET")) == []
 
 
+def test_a_preview_supposes_a_suspect_a_birthday_and_an_order(door: Door) -> None:
+    """Each field of the request is read; what is not on record is refused by name."""
+    case, path = door.world.case(), f"/cases/{door.world.case()}/preview"
+    father = tell(door, WORKER, f"/cases/{case}/persons", {"name": "Thử-Nghiệm Văn Cha"})["person"]
+    entered = fact(door, "order", order({POLICE: ("forensic",)}))
+    asked = {"suspects": [father], "verified": [entered], "on": "2032-05-20", "lang": "vi"}
+    assert tell(door, CONSENTS, path, asked)["agencies"]
+    for wrong in ({"suspects": ["x"]}, {"verified": ["x"]}, {"withdrawn": ["x"]}, {"on": "2001-01-01"}, {"lang": "fr"}):
+        assert door.ask(CONSENTS, "POST", path, json=wrong).status_code == 422
+
+
+def test_unmasking_over_http_needs_a_named_officer_and_a_purpose(door: Door) -> None:
+    """Nobody's officer hears 403; without a purpose the request is not understood."""
+    path = f"/cases/{door.world.case()}/preview"
+    unmask = {"agency": HOSPITAL, "purpose": "TREAT"}
+    assert door.ask(CONSENTS, "POST", path, json={"unmask": unmask}).status_code == 403
+    assert door.ask(CONSENTS, "POST", path, json={"unmask": {"agency": HOSPITAL}}).status_code == 422
+    fact(door, "team", {"agency": HOSPITAL, "role": "clinician", "officer": CONSENTS})
+    assert tell(door, CONSENTS, path, {"unmask": unmask})["agencies"]
+
+
+def test_a_decision_is_explained_over_http(door: Door) -> None:
+    """The decisions of a case are listed and explained in the asked language; a recipient's form is constant."""
+    fact(door, "birth-date", {"date": "2016-05-20"})
+    fact(door, "team", {"agency": POLICE, "role": "owner"})
+    fact(door, "team", {"agency": CENTRE, "role": "owner"})
+    door.world.deliver_all()
+    (one,) = tell(door, AUDITOR, f"/cases/{door.world.case()}/decisions", method="GET")["decisions"]
+    path = f"/audit/{one['record']}/explanation"
+    told = tell(door, CONSENTS, f"{path}?lang=vi", method="GET")
+    assert told["same_again"] is True
+    assert "không được gửi" in " ".join(told["explanation"])
+    recipients = tell(door, CONSENTS, f"{path}?lang=en&audience=recipient", method="GET")
+    assert set(recipients) == {"lang", "audience", "explanation"}
+    assert door.ask(CONSENTS, "GET", "/audit/no-such/explanation").status_code == 404
+
+
 def test_an_uncertain_match_is_decided_by_a_person(door: Door) -> None:
     """A child known only by name is held for review; once linked, it is the known child's case."""
     unsure = patient(number="", record="")
@@ -185,6 +222,7 @@ EVERY = {
     "match-resolve": ("POST", "/matches/x", {"same_as": None}),
     "consent-withdraw": ("POST", "/cases/x/consents/y/withdraw", {"by": "z"}),
     "preview": ("GET", "/cases/x/preview", None),
+    "explain": ("GET", "/audit/x/explanation", None),
     "audit-list": ("GET", "/audit", None),
     "case-account": ("GET", "/cases/x/account", None),
 }

@@ -174,6 +174,15 @@ def test_a_case_is_worked_on_from_the_desk(hub: Run) -> None:
     assert hub("match", "resolve", "x", "--as", "can-bo-a")[0] == 64
     assert hub("message", "retry", "none")[0] == 2
     assert json.loads(hub("preview", case.id, "--as", "quan-tri")[1])
+    assert json.loads(hub("preview", case.id, "--as", "quan-tri", "--explain", "--lang", "vi", "--on", "2032-05-20")[1])
+    assert hub("preview", case.id, "--as", "quan-tri", "--on", "tomorrow")[0] == 64
+    assert hub("preview", case.id, "--as", "quan-tri", "--unmask", "benh-vien-mau")[0] == 64
+    unmask = ("--unmask", "benh-vien-mau", "--purpose", "TREAT")
+    assert hub("preview", case.id, "--as", "quan-tri", *unmask)[0] == 2
+    assert hub("preview", case.id, "--as", "quan-tri", "--withdrawn", "no-such-fact")[0] == 2
+    assert json.loads(hub("case", "decisions", case.id, "--as", "quan-tri", "--json")[1]) == []
+    assert hub("audit", "explain", "no-such-record", "--as", "quan-tri", "--lang", "en")[0] == 2
+    assert hub("audit", "explain", "no-such-record", "--as", "quan-tri", "--lang", "fr")[0] == 64
 
 
 def test_without_a_key_nothing_starts(hub: Run, tmp_path: Path) -> None:

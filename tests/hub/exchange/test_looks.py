@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 
 from hub import casework
-from hub.preview import masked, preview
+from hub.preview import Supposed, masked, preview
 from hub.storage import audits, deliveries
 from tests.fakes.canaries import found_in
 from tests.fakes.world import CENTRE, HOSPITAL, NAME, PERSONAL_NUMBER, SCHOOL, World, consent, exam, support
@@ -114,7 +114,7 @@ def _known(world: World) -> None:
 
 
 def _messages(world: World, **supposed: object) -> int:
-    shown = preview(world.parts, ADMIN, world.case(), **supposed)  # type: ignore[arg-type]
+    shown = preview(world.parts, ADMIN, world.case(), Supposed(**supposed))  # type: ignore[arg-type]
     return sum(len(each["messages"]) for each in shown if each["agency"] == CENTRE)
 
 
