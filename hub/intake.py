@@ -1,10 +1,10 @@
 """The steps of `exchange.accept`: each does one thing to a message that has come in.
 
-read       choose the pack and let it read; a refusal is noted and raised
+read       choose the pack, let it read and label what it read; a refusal is noted and raised
 unsound    what the validator holds against it
 repeated   the same message again: the same answer; its key with other content: a conflict
 keep       the message itself, under an intake key of its own
-take       one child's strand: match, label, refer, claim, offer
+take       one child's strand: match, refer, claim, offer
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ class Heard:
     pack: Pack
     reading: Reading
     faults: tuple[Fault, ...]
+    loss: tuple[Loss, ...]
+    strands: tuple[tuple[Bundle, dict[str, str]], ...]
+    """Each child's labelled bundle and source leaves, worked out before the commit; none of an unsound message."""
     at: datetime
 
     @property
@@ -70,7 +73,9 @@ def read(parts: Parts, envelope: Envelope) -> Heard:
     except Refusal as refusal:
         note_refusal(parts, envelope.agency, envelope.transport, _type(pack, envelope, context), refusal)
         raise Refused(str(refusal), faults=(_fault(refusal),)) from refusal
-    return Heard(envelope, pack, reading, unsound(reading), at)
+    faults = unsound(reading)
+    strands = () if faults else tuple((label(each.bundle, parts.policy), dict(each.leaves)) for each in reading.strands)
+    return Heard(envelope, pack, reading, faults, tuple(reading.loss), strands, at)
 
 
 def unsound(reading: Reading) -> tuple[Fault, ...]:
@@ -204,8 +209,7 @@ def keep(parts: Parts, unit: Unit, heard: Heard) -> Acknowledgement:
     """Keep the original bytes and the answer under an intake key. Raises `messages.KeyTaken`."""
     reading, envelope = heard.reading, heard.envelope
     state = MessageState.QUARANTINED if heard.faults else MessageState.STORED
-    loss = tuple(reading.loss)
-    told = Acknowledgement(new_id(), state, reading.head, reading.deviations, loss, heard.faults)
+    told = Acknowledgement(new_id(), state, reading.head, reading.deviations, heard.loss, heard.faults)
     expires = heard.at + timedelta(days=parts.routes.original_days)
     intake = parts.vault.new_key(unit, "intake", heard.at, expires)
     answer = {"head": told.head, "deviations": told.deviations, "loss": told.loss, "faults": told.faults}
@@ -263,9 +267,9 @@ class Part:
 
 def match(parts: Parts, unit: Unit, heard: Heard) -> list[Part]:
     """Find the child of each strand; all identifiers are locked first, then all cases, lowest id first."""
-    patients = [patient_of(each.bundle) for each in heard.reading.strands]
+    patients = [patient_of(bundle) for bundle, _ in heard.strands]
     identity.hold(unit, parts.vault, patients, heard.envelope.agency)
-    found = [_part(parts, unit, heard, each.bundle, dict(each.leaves)) for each in heard.reading.strands]
+    found = [_part(parts, unit, heard, bundle, leaves) for bundle, leaves in heard.strands]
     for case in sorted({each.match.case.id for each in found}):
         persons.get_case(unit, case, lock=True)
     return found
@@ -280,7 +284,7 @@ def _part(parts: Parts, unit: Unit, heard: Heard, bundle: Bundle, leaves: dict[s
         referral = referrals.belonging(unit, parts.vault, said, agency, (found.case.id,))
     if referral is not None and referral.case != found.case.id:
         referral = None
-    return Part(label(bundle, parts.policy), leaves, found, said, referral)
+    return Part(bundle, leaves, found, said, referral)
 
 
 def _answered(parts: Parts, unit: Unit, heard: Heard) -> Referral | None:
