@@ -51,10 +51,10 @@ def _chooser(place: Place) -> Callable[[Frame], list[Node]]:
         for _ in range(place.up):
             assert at.up is not None
             at = at.up
-        tellers: list[tuple[places.Chosen, Node]] = []
+        tellers: list[tuple[Node, bool]] = []
         found = places.walk(at.node, place.steps, tellers)
-        for step, teller in tellers:
-            (frame.walk.seen if step.first(teller) else frame.walk.tested).append(teller)
+        for teller, as_written in tellers:
+            (frame.walk.seen if as_written else frame.walk.tested).append(teller)
         return found
 
     return choose

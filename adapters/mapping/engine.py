@@ -180,11 +180,11 @@ class RowPack:
     def _leaf(self, tree: Node, place: str, nodes: list[Node]) -> str:
         """The text at a header place, and its node among `nodes`; "" when there is none."""
         steps = places.parse(place, (Cursor(self.codec.name),)).steps
-        tellers: list[tuple[places.Chosen, Node]] = []
+        tellers: list[tuple[Node, bool]] = []
         for found in places.walk(tree, steps, tellers)[:1]:
             value, holder = places.leaf(found)
             if value is not None:
-                nodes += [holder, *(teller for _, teller in tellers)]
+                nodes += [holder, *(teller for teller, _ in tellers)]
                 return ("true" if value else "false") if isinstance(value, bool) else str(value)
         return ""
 

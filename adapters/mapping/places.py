@@ -19,34 +19,36 @@ from adapters.tree import Branch, Node, State
 _ER7 = re.compile(r"(?:([A-Z][A-Z0-9]{2})?-(\d+(?:\[[1-9]\d*\])?))?((?:\.\d+){0,2})")
 _FIELD = re.compile(r"(\.\d+){1,2}")
 _STEP = re.compile(r"(?:[^/\[]|\[(?!\d+\])[^\]]*\]|\[\d+\])+")
-_CHOSEN = re.compile(r"([^\[]+)\[([^=\]]+)=([^\]]+)\]")
+_CHOSEN = re.compile(r"([^\[]+)((?:\[[^=\]]+=[^\]]+\])+)")
+_TEST = re.compile(r"\[([^=\]]+)=([^\]]+)\]")
 
 
 class Chosen(str):
-    """A step that takes only those repeats that say one of some values at a place below; the first is written."""
+    """A step that takes only those repeats that say one of some values at places below; the first value is written."""
 
-    __slots__ = ("below", "values")
+    __slots__ = ("tests",)
 
-    below: tuple[str, ...]
-    values: tuple[str, ...]
+    tests: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+    """(steps below, values): all of them hold."""
 
-    def __new__(cls, name: str, below: tuple[str, ...], values: tuple[str, ...]) -> Chosen:
-        """The bare name, with the condition beside it."""
+    def __new__(cls, name: str, tests: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]) -> Chosen:
+        """The bare name, with the conditions beside it."""
         step = super().__new__(cls, name)
-        step.below, step.values = below, values
+        step.tests = tests
         return step
 
-    def teller(self, node: Node) -> Node | None:
-        """The leaf that makes a node one of those meant; None when it is not."""
-        for found in walk(node, self.below):
-            value, holder = leaf(found)
-            if value is not None and _text(value) in self.values:
-                return holder
-        return None
-
-    def first(self, teller: Node) -> bool:
-        """Whether a teller says what would be written."""
-        return _text(teller.value) == self.values[0]
+    def tellers(self, node: Node) -> list[tuple[Node, bool]]:
+        """The leaves that make a node one of those meant, each with whether it says what is written; or none."""
+        told = []
+        for below, values in self.tests:
+            for found in walk(node, below):
+                value, holder = leaf(found)
+                if value is not None and _text(value) in values:
+                    told.append((holder, _text(value) == values[0]))
+                    break
+            else:
+                return []
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,11 @@ def _name(step: str, text: str) -> str:
     match = _CHOSEN.fullmatch(step)
     if match is None:
         raise BrokenPack(f"place {text}: repeats are picked by [PLACE=value] or [PLACE=value|value]")
-    name, below, values = match.groups()
-    return Chosen(_name(name, text), tuple(_name(part, text) for part in below.split("/")), tuple(values.split("|")))
+    tests = tuple(
+        (tuple(_name(part, text) for part in below.split("/")), tuple(values.split("|")))
+        for below, values in _TEST.findall(match[2])
+    )
+    return Chosen(_name(match[1], text), tests)
 
 
 def _er7(rest: str, cursor: Cursor, text: str) -> tuple[tuple[str, ...], Cursor]:
@@ -149,19 +154,19 @@ def _ways(name: str, items: tuple[Item, ...], depth: int) -> Iterator[tuple[list
                 yield [item.name, *way], found
 
 
-def walk(node: Node, steps: tuple[str, ...], tellers: list[tuple[Chosen, Node]] | None = None) -> list[Node]:
+def walk(node: Node, steps: tuple[str, ...], tellers: list[tuple[Node, bool]] | None = None) -> list[Node]:
     """Every node that the steps reach and that says something (a value, parts, or "delete").
 
-    `tellers` collects the leaves by which a step picked among repeats.
+    `tellers` collects the leaves by which a step picked among repeats, and whether each says what would be written.
     """
     found: list[Any] = [node]
     for step in steps:
         found = [child for parent in found for child in parent.all(step)]
         if isinstance(step, Chosen):
-            told = [(child, step.teller(child)) for child in found]
-            found = [child for child, teller in told if teller is not None]
+            told = [(child, step.tellers(child)) for child in found]
+            found = [child for child, leaves in told if leaves]
             if tellers is not None:
-                tellers += [(step, teller) for _, teller in told if teller is not None]
+                tellers += [leaf for _, leaves in told for leaf in leaves]
     return [child for child in found if child.state is not State.EMPTY]
 
 
@@ -264,12 +269,12 @@ def make_undoable(branch: Branch, steps: tuple[str, ...], new: bool) -> tuple[Br
     for position, step in enumerate(steps):
         last = position == len(steps) - 1
         chosen = step if isinstance(step, Chosen) else None
-        repeats = (child for child in branch.all(step) if chosen is None or chosen.teller(child) is not None)
+        repeats = (child for child in branch.all(step) if chosen is None or chosen.tellers(child))
         found = None if new and last else next(repeats, None)
         if found is None:
             found = branch.add(str(step))
-            if chosen is not None:
-                make(found, chosen.below, False).value = chosen.values[0]
+            for below, values in chosen.tests if chosen is not None else ():
+                make(found, below, False).value = values[0]
             if made is None:
                 holder, made = branch, found
         branch = found

@@ -8,6 +8,7 @@ from adapters.errors import BrokenPack
 from adapters.mapping import places
 from adapters.mapping.places import Cursor
 from adapters.pack import LossKind
+from adapters.tree import Branch
 from tests.adapters.mapping import small
 from tests.adapters.packs import said_as_read
 
@@ -76,6 +77,17 @@ def test_what_tells_repeats_apart_is_written() -> None:
     assert b"<c:Kind>case</c:Kind><c:Value>7</c:Value>" in written.raw
     assert b"<c:Role>Child</c:Role><c:Number>2</c:Number>" in written.raw
     assert written.loss == ()
+
+
+def test_several_conditions_all_hold() -> None:
+    """A repeat is meant when it says all that is asked, and is made so."""
+    (step,) = places.parse("c:Id[c:Kind=case][c:From=court|judge]", (Cursor("xml"),)).steps
+    branch = Branch("c:Filing")
+    made = places.make(branch, (step,), False)
+    assert [(child.name, child.value) for child in made.nodes] == [("c:Kind", "case"), ("c:From", "court")]
+    assert places.make(branch, (step,), False) is made
+    made.nodes[1].value = "police"
+    assert places.walk(branch, (step,)) == []
 
 
 def test_repeats_are_not_picked_by_number() -> None:
