@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.checking.places import bare, below
+from adapters.checking.plan import item_of
 from adapters.mapping import places
 from adapters.mapping.bundles import BundlePack
 from adapters.mapping.engine import RowPack
@@ -126,7 +127,10 @@ class _Walk:
         elif row.is_block:
             inner = env.under(place, node=row.make) if row.make else env.under(place, node=_node(row, env))
             below_rows, inner = inner.content(row)
-            self.rows(below_rows, inner, (*patterns, pattern) if place else patterns, to, direction)
+            under = (*patterns, pattern) if place else patterns
+            self.rows(below_rows, inner, under, to, direction)
+            if row.item:
+                self.rows(row.item, env.under(place, node=item_of(row.link)), under, _holder(row.link), direction)
         elif place is not None:
             self._note(pattern, to if row.to else "", direction, row)
 
@@ -161,6 +165,11 @@ class _Walk:
             self._note(at, f"claim.{row.claim}.{part.to}", direction, part)
 
 
+def _holder(link: str) -> str:
+    """The canonical place of the list item that holds a link's reference."""
+    return link.replace("[]", "").rpartition(".")[0]
+
+
 def _node(row: Row, env: Env) -> str:
     return env.path(row.to, row).node if row.to else env.node
 
@@ -193,6 +202,7 @@ def constants(pack: Pack) -> set[str]:
     for codes in pack.codes.values():
         for code in codes.reads.values():
             found |= {code.code, code.system, code.display}
+        found |= {*codes.reads, *codes.writes.values()}
     return found
 
 
@@ -204,3 +214,4 @@ def _constants(rows: Iterable[Row], found: set[str]) -> None:
                 found |= {path, *((values,) if isinstance(values, str) else values)}
         _constants(row.rows or (), found)
         _constants(row.choose, found)
+        _constants(row.item, found)

@@ -10,6 +10,7 @@ from adapters.checking.plan import Condition, Plan, Plans, Spot
 from adapters.checking.values import Making, text_of
 from adapters.mapping import places
 from adapters.mapping.paths import ABSENT, PRESENT
+from adapters.mapping.places import Chosen
 from adapters.tree import Branch, Node, Scalar, State
 
 Stack = tuple[tuple[Branch, str], ...]
@@ -24,7 +25,7 @@ class Habits:
     """Of what is not there, how much is added."""
     change: int
     drop: int
-    most: int = 400
+    most: int = 160
     """Places that may be added in all."""
 
 
@@ -46,6 +47,8 @@ class Filler:
     """Places that a `when` wants absent."""
     several: dict[tuple[int, str], Branch] = field(default_factory=dict)
     """Places that a `when` wants repeated."""
+    keys: frozenset[str] = frozenset()
+    """Columns that say which records belong together: they stay."""
 
     def rows(self, plans: Plans, stack: Stack, force: bool = False) -> None:
         """Follow rows in order."""
@@ -64,9 +67,9 @@ class Filler:
         return branch, pattern
 
     def _may(self, pattern: str, base: Branch, steps: tuple[str, ...]) -> bool:
-        return pattern not in self.closed and not any(
-            (id(base), steps[:count]) in self.banned for count in range(1, len(steps) + 1)
-        )
+        if pattern in self.closed or (steps and steps[-1] in self.keys):
+            return False
+        return not any((id(base), steps[:count]) in self.banned for count in range(1, len(steps) + 1))
 
     def _wants(self, plan: Plan, force: bool) -> bool:
         if self.added > self.habits.most and not plan.needed:
@@ -105,7 +108,7 @@ class Filler:
         found = places.walk(base, steps)
         if not found:
             if self._wants(plan, force):
-                self._fill(plan, _reach(base, steps, False, self.codec), pattern, stack, True)
+                self._fill(plan, reach(base, steps, False, self.codec), pattern, stack, True)
             return
         node = found[0]
         assert isinstance(node, Branch)
@@ -151,7 +154,7 @@ class Filler:
                 self._fill(plan, node, pattern, stack, False)
         for _ in range(self._more(group, base, steps, len(found), force)):
             plan = self.making.chance.one(group)
-            node = _reach(base, steps, True, self.codec)
+            node = reach(base, steps, True, self.codec)
             node.repeats = True
             self._fill(plan, node, pattern, stack, True)
 
@@ -173,7 +176,7 @@ class Filler:
         for spot, piece in zip(plan.parts, pieces, strict=False):
             base, pattern = self._locate(spot, stack)
             if self._may(pattern, base, spot.steps):
-                self._say(_reach(base, spot.steps, False, self.codec), piece)
+                self._say(reach(base, spot.steps, False, self.codec), piece)
 
     def _choose(self, plan: Plan, stack: Stack, force: bool) -> None:
         current = next((option for option in plan.options if self._holds(option.when, stack, None)), None)
@@ -251,9 +254,9 @@ class Filler:
                 self.several[(id(base), steps[0].partition("[")[0])] = base
             elif condition.values == (PRESENT,):
                 if steps and not places.walk(base, steps):
-                    self._say(_reach(base, steps, False, self.codec), self.making.key())
+                    self._say(reach(base, steps, False, self.codec), self.making.key())
             else:
-                there = _reach(base, steps, False, self.codec)
+                there = reach(base, steps, False, self.codec)
                 text = condition.values[0] if self.making.chance.yes(75) else self.making.chance.one(condition.values)
                 self._say(there, text, True)
                 self.fixed[id(there)] = there
@@ -262,16 +265,18 @@ class Filler:
         """Give a node a value where it may have one; a number stays what the sample's is."""
         if value is None or (id(node) in self.fixed and not anyway):
             return
-        while node.nodes:
-            if self.codec == "er7":
-                found = next((child for child in node.nodes if child.name == "1"), None) or node.add("1")
-            elif self.codec == "xml":
-                found = next((child for child in node.nodes if child.name == "."), None) or node.add(".")
-            else:
-                return
-            node = found
-        node.value = text_of(value) if self.codec != "json" or isinstance(node.value, str) else value
-        node.state = State.VALUE
+        give(node, value, self.codec)
+
+
+def give(node: Branch, value: Scalar, codec: str) -> None:
+    """The value of a node: of its first part or its text when it has parts; a number stays what the sample's is."""
+    while node.nodes:
+        name = {"er7": "1", "xml": "."}.get(codec)
+        if name is None:
+            return
+        node = next((child for child in node.nodes if child.name == name), None) or node.add(name)
+    node.value = text_of(value) if codec != "json" or isinstance(node.value, str) else value
+    node.state = State.VALUE
 
 
 def _leaf(node: Node) -> Scalar | None:
@@ -288,7 +293,8 @@ def _says(node: Branch) -> bool:
 
 
 def _take_out(base: Branch, node: Branch) -> None:
-    """Take a node out from wherever it stands below `base`."""
+    """Take a node out from wherever it stands below `base`; others may hold it too, so it is emptied."""
+    node.value, node.state, node.nodes = None, State.EMPTY, []
     for child in base.nodes:
         if child is node:
             base.nodes = [one for one in base.nodes if one is not node]
@@ -296,7 +302,21 @@ def _take_out(base: Branch, node: Branch) -> None:
         _take_out(child, node)
 
 
-def _reach(base: Branch, steps: tuple[str, ...], new: bool, codec: str) -> Branch:
+def _there(base: Branch, step: str) -> list[Branch]:
+    """The nodes that a step names, those of another kind left out."""
+    named = list(base.all(step))
+    return [node for node in named if step.tellers(node)] if isinstance(step, Chosen) else named
+
+
+def _added(base: Branch, step: str, codec: str) -> Branch:
+    node = base.add(str(step))
+    if isinstance(step, Chosen):
+        for way, values in step.tests:
+            reach(node, way, False, codec).value = values[0]
+    return node
+
+
+def reach(base: Branch, steps: tuple[str, ...], new: bool, codec: str) -> Branch:
     """The node at the steps, made where missing; a value on the way moves to where the format keeps it."""
     for position, step in enumerate(steps):
         if base.value is not None:
@@ -306,7 +326,7 @@ def _reach(base: Branch, steps: tuple[str, ...], new: bool, codec: str) -> Branc
             elif codec == "xml":
                 base.add(".", value)
         base.state = State.VALUE
-        found = None if new and position == len(steps) - 1 else next(base.all(step), None)
-        base = found if found is not None else base.add(step)
+        found = None if new and position == len(steps) - 1 else next(iter(_there(base, step)), None)
+        base = found if found is not None else _added(base, step, codec)
     base.state = State.VALUE
     return base

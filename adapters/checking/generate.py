@@ -14,7 +14,7 @@ from adapters.checking.bundles import BundleMaker
 from adapters.checking.chance import Chance, Pick
 from adapters.checking.context import CONTEXT
 from adapters.checking.disguise import disguised
-from adapters.checking.fill import Filler, Habits
+from adapters.checking.fill import Filler, Habits, give, reach
 from adapters.checking.places import bare, below
 from adapters.checking.plan import Planner, Plans
 from adapters.checking.values import Making, date_text
@@ -23,9 +23,11 @@ from adapters.errors import AdapterError, Refusal
 from adapters.mapping import places
 from adapters.mapping.bundles import BundlePack
 from adapters.mapping.engine import RowPack
+from adapters.mapping.grouping import group
 from adapters.mapping.message import Message
 from adapters.mapping.paths import ABSENT, PRESENT
 from adapters.mapping.places import Cursor
+from adapters.mapping.referring import resolve
 from adapters.mapping.script import arrange, prune
 from adapters.mapping.structure import fold
 from adapters.pack import Pack
@@ -40,7 +42,7 @@ _HABITS: Final = (
     Habits(add=3, change=60, drop=3),
     Habits(add=15, change=30, drop=5),
     Habits(add=45, change=30, drop=2),
-    Habits(add=80, change=10, drop=0, most=700),
+    Habits(add=80, change=10, drop=0),
 )
 _TRIES: Final = 4
 
@@ -74,6 +76,8 @@ class Maker:
         self.codec = pack.codec.name
         self.message = next(message for message in pack.messages if message.type == type_)
         self.seeds: list[tuple[str, Branch]] = []
+        self.kin: list[tuple[str, Branch]] = []
+        """Samples of other types that fit this one's structure: better than nothing."""
         self.kept: set[str] = set()
         self.closed: set[str] = set()
         self.order: dict[str, list[str]] = {}
@@ -81,6 +85,7 @@ class Maker:
         self._plans: dict[str, Plans] = {}
         for raw in samples:
             self._learn(raw)
+        self.seeds = self.seeds or self.kin
         self._keep()
 
     def make(self, pick: Pick, count: int) -> Iterator[bytes]:
@@ -89,26 +94,28 @@ class Maker:
             return
         chance = Chance(pick)
         for _ in range(count):
-            raw = b""
             for attempt in range(_TRIES):
                 raw = self._one(chance, attempt)
-                if self._fits(raw):
+                fits = self._fits(raw)
+                if fits or (fits is None and attempt == _TRIES - 1):
+                    yield raw
                     break
-            yield raw
 
     # --- what samples teach
 
     def _learn(self, raw: bytes) -> None:
+        """Begin with a sample of this type, or one of another that has the same structure."""
         try:
             head = self.pack.head(raw, CONTEXT)
-            if head.type != self.type:
-                return
             tree = self.pack.codec.parse(raw).tree
             message = self._message(head.dialect)
             folded = fold(tree, message.grammar) if message.grammar and isinstance(tree, er7.Message) else tree
         except AdapterError:
             return
-        self.seeds.append((head.dialect, _copy(folded)))
+        if head.type == self.type:
+            self.seeds.append((head.dialect, _copy(folded)))
+        elif message.grammar is not None and not isinstance(folded, er7.Message):
+            self.kin.append((head.dialect, _copy(folded)))
 
     def _message(self, dialect: str) -> Message:
         return next(message for message in self.pack.dialects[dialect].messages if message.type == self.type)
@@ -138,8 +145,8 @@ class Maker:
         for child in node.nodes:
             self._note(child, below(pattern, child.name, self.codec), always)
 
-    def _fits(self, raw: bytes) -> bool:
-        """Whether a message is read as its type; a refusal teaches which places to leave alone."""
+    def _fits(self, raw: bytes) -> bool | None:
+        """Whether a message is read as its type; None: refused, which teaches which places to leave alone."""
         try:
             return self.pack.read(raw, CONTEXT).head.type == self.type
         except Refusal as refusal:
@@ -149,7 +156,7 @@ class Maker:
                 self.kept |= {place, *(f"{place}/{word.strip(',')}" for word in refusal.why.split()[-6:])}
             elif self._faults[place] > 2:
                 self.closed.add(place)
-            return False
+            return None
 
     # --- one message
 
@@ -161,12 +168,15 @@ class Maker:
         habits = chance.one(_HABITS if attempt < 2 else _HABITS[:2])
         if scratch:
             habits = chance.one(_HABITS[2:])
+        if scratch or self.seeds is self.kin:
             self._constants(root)
-        filler = Filler(making, self.codec, habits, frozenset(self.kept), frozenset(self.closed))
+        self._double(root, chance)
+        keys = frozenset(key for step in self.message.group for key in (*step.by, *step.on, *step.on.values()))
+        filler = Filler(making, self.codec, habits, frozenset(self.kept), frozenset(self.closed), keys=keys)
         if dialect not in self._plans:
             self._plans[dialect] = Planner(self.pack, self._message(dialect)).plan()
         if scratch or attempt < 3 or chance.yes(50):
-            filler.rows(self._plans[dialect], ((root, self._root(root)),))
+            filler.rows(self._plans[dialect], ((self._view(root), self._root(root)),))
         self._head(root, making, scratch)
         if chance.yes(12) and not self._strict():
             self._foreign(root, making)
@@ -175,12 +185,34 @@ class Maker:
         self._arrange(root, self._root(root))
         return disguised(self.pack, root, chance) if chance.yes(15) else self.pack.codec.dump(root)
 
+    def _view(self, root: Branch) -> Branch:
+        """The tree as rows see it; its leaves are those of the tree."""
+        view: Node = root
+        if self.message.group:
+            view = group(view, self.message.group)
+        if self.message.refs:
+            view = resolve(view, *self.message.refs)
+        assert isinstance(view, Branch)
+        return view
+
+    def _double(self, root: Branch, chance: Chance) -> None:
+        """Now and then one more record, or one more child's part."""
+        holder: Branch | None = root
+        if self.codec == "csv":
+            holder = chance.one([root, *(node for node in root.nodes if node.name != "row")])
+            name = "row"
+        elif self.message.strand:
+            *way, name = places.parse(self.message.strand, (Cursor(self.codec, self.message.grammar),)).steps
+            holder = next((node for node in places.walk(root, tuple(way)) if isinstance(node, Branch)), None)
+        else:
+            return
+        found = list(holder.all(name)) if holder is not None else []
+        if holder is not None and found and chance.yes(10):
+            holder.nodes.insert(holder.nodes.index(found[-1]) + 1, _copy(chance.one(found)))
+
     def _say(self, root: Branch, place: str, text: str) -> None:
         steps = places.parse(place, (Cursor(self.codec, self.message.grammar),)).steps
-        node = places.make(root, steps, False)
-        while node.nodes:
-            node = node.nodes[0]
-        node.value, node.state = text, State.VALUE
+        give(reach(root, steps, False, self.codec), text, self.codec)
 
     def _constants(self, root: Branch) -> None:
         for place, text in self.message.put.items():

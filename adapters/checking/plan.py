@@ -134,7 +134,11 @@ class Planner:
             kind = row.make
             rows, inner = env.under(place, node=kind, resource=kind).content(row)
             names = {name for names in required_elements(kind) for name in names}
-            return self.rows(rows, inner, frozenset(names - set(row.ref)))
+            found = self.rows(rows, inner, frozenset(names - set(row.ref)))
+            if not row.item:
+                return found
+            node = item_of(row.link)
+            return found + self.rows(row.item, env.under(place, node=node), _wanted(node) - {"actor", "individual"})
         if row.to:
             node = env.path(row.to, row).node
             rows, inner = env.under(place, node=node).content(row)
@@ -159,6 +163,12 @@ class Planner:
     def _say(self, row: Row, env: Env) -> Say:
         path = env.path(row.to, row) if row.to else None
         return say_of(row, path, self.pack.codes.get(row.codes), env.material.native)
+
+
+def item_of(link: str) -> str:
+    """The type of the list item that holds a link's reference."""
+    holder, _, way = link.replace("[]", "").partition(".")
+    return paths.parse(way.rpartition(".")[0], holder).node
 
 
 def _wanted(node: str) -> frozenset[str]:

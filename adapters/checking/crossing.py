@@ -1,0 +1,164 @@
+"""Part 6 of the law: what a bundle loses on its way through another pack's format, measured on the bundle itself.
+
+The loss is leaves(bundle) minus leaves(read(write(bundle))), never what the engine says of itself. The way may narrow a
+bundle; it may not widen it: whatever comes back was there, or is a constant of the pack that wrote it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from adapters.checking.context import CONTEXT
+from adapters.checking.declared import constants
+from adapters.checking.law import Breach, validity_breaches
+from adapters.checking.places import canonical_leaves, unnumbered
+from adapters.errors import AdapterError, Unwritable
+from adapters.mapping import paths
+from adapters.mapping.engine import RowPack
+from adapters.pack import Bundle, Context, Pack
+from consent.vocabulary import Event
+
+_OF_THE_HUB: Final = ("id", "meta", "fullUrl", "reference", "url", "resourceType")
+_WORD: Final = re.compile(r"\d+|[^\W\d_]+")
+_MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T.*|\d{4}(-\d{2}){0,2}")
+_WANTING: Final = ("required", "type", "structure", "schema")
+"""Kinds of Unwritable that say what a bundle lacks, rather than that the pack knows no such event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """One bundle through one writer."""
+
+    leaves: int
+    """How many leaves the bundle has, without what the hub says itself."""
+    lost: int
+    """How many of them do not come back."""
+    written: bool
+    breaches: tuple[Breach, ...] = ()
+    refusal: str = ""
+    """Kind and place of the Unwritable."""
+
+
+@dataclass(slots=True)
+class Crossings:
+    """The way through one pack's format, for bundles of any other."""
+
+    writer: Pack
+    _said: set[str] = field(default_factory=set)
+
+    def cross(self, bundle: Bundle, header: Mapping[str, str] | None = None) -> Crossing:
+        """Write a bundle, read it again, and compare; a typed Unwritable is no breach where something is wanting."""
+        before = Counter(_leaves(bundle))
+        total = sum(before.values())
+        context = replace(CONTEXT, header=dict(header or {"message-id": "TN6", "sender": "MAU"}))
+        try:
+            written = self.writer.write(bundle, context)
+        except Unwritable as fault:
+            breaches = tuple(self._unwritable(bundle, fault))
+            return Crossing(total, total, False, breaches, f"{fault.kind} {fault.place}")
+        except Exception as fault:  # whatever is not Unwritable is the breach itself
+            why = f"writing fails with {type(fault).__name__}, which is not Unwritable"
+            return Crossing(total, total, False, (Breach(6, "", why),))
+        if self._only_written(written.type):
+            return Crossing(total, total, True)
+        try:
+            strands = self.writer.read(written.raw, CONTEXT).strands
+        except AdapterError as fault:
+            why = f"what it wrote as {written.type} it cannot read: {type(fault).__name__}"
+            return Crossing(total, total, True, (Breach(6, getattr(fault, "place", ""), why),))
+        found = [breach for strand in strands for breach in self._back(bundle, strand.bundle, context)]
+        after = Counter(leaf for strand in strands for leaf in _leaves(strand.bundle))
+        return Crossing(total, sum((before - after).values()), True, tuple(found))
+
+    def _only_written(self, type_: str) -> bool:
+        if not isinstance(self.writer, RowPack):
+            return False
+        return any(message.type == type_ and message.direction == "out" for message in self.writer.messages)
+
+    def _unwritable(self, bundle: Bundle, fault: Unwritable) -> Iterator[Breach]:
+        """Unwritable is allowed for an event that the pack does not know, or when what it names is missing."""
+        event = bundle["entry"][0]["resource"].get("eventCoding", {}).get("code", "")
+        if event not in set(Event) or not self.writer.writes(Event(event)):
+            return
+        if fault.kind not in _WANTING:
+            yield Breach(6, fault.place, f"{event} is spoken here, and is Unwritable all the same: {fault.why}")
+        elif fault.kind == "required" and _stands(bundle, fault.place):
+            yield Breach(6, fault.place, "is said to be missing, and stands in the bundle")
+
+    def _back(self, before: Bundle, after: Bundle, context: Context) -> Iterator[Breach]:
+        for breach in validity_breaches(after):
+            yield Breach(6, breach.place, f"what came back is no R4: {breach.why}")
+        if not self._said:
+            self._said = {word for text in constants(self.writer) for word in _words(text)}
+        known = {word for _, value in canonical_leaves(before) for word in _words(value)} | self._said
+        known |= {word for text in (*context.header.values(), CONTEXT.agency) for word in _words(text)}
+        moments = {moment for _, value in canonical_leaves(before) if (moment := _moment(value))}
+        for place, value in _leaves(after):
+            if _MOMENT.fullmatch(value) and (_moment(value) in moments or _said_in(value, moments)):
+                continue
+            if not set(_words(value)) <= known:
+                yield Breach(6, place, "comes back, and was neither in the bundle nor is it a constant of the pack")
+
+
+def check_crossings(bundles: Iterable[Bundle], writer: Pack) -> list[Breach]:
+    """Part 6 for some bundles through one writer."""
+    crossings = Crossings(writer)
+    return [
+        replace(breach, message=number)
+        for number, bundle in enumerate(bundles)
+        for breach in crossings.cross(bundle).breaches
+    ]
+
+
+def _leaves(bundle: Bundle) -> Iterator[tuple[str, str]]:
+    """The leaves of a bundle's resources that say something of the child: (place without indices, text)."""
+    for entry in bundle["entry"][1:]:
+        resource = entry["resource"]
+        for place, value in canonical_leaves(resource, str(resource.get("resourceType"))):
+            parts = unnumbered(place).split(".")
+            if parts[1] not in ("id", "meta") and parts[-1] not in _OF_THE_HUB:
+                yield ".".join(parts), value
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _moment(text: str) -> datetime | None:
+    if not _MOMENT.fullmatch(text) or "T" not in text:
+        return None
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def _said_in(text: str, moments: Iterable[datetime]) -> bool:
+    """Whether a date is that of one of the moments, anywhere on earth."""
+    return "T" not in text and any(abs((moment - _day(text)).total_seconds()) < 2 * 86400 for moment in moments)
+
+
+def _day(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text}-01-01"[:10]).replace(tzinfo=UTC)
+
+
+def _stands(bundle: Bundle, place: str) -> bool:
+    """Whether something stands at a canonical place as an Unwritable names it (``Patient.name.family``)."""
+    kind, _, way = place.partition(".")
+    for entry in bundle["entry"]:
+        resource: Any = entry["resource"]
+        if resource.get("resourceType") != kind:
+            continue
+        if not way:
+            return True
+        try:
+            path = paths.parse(way, kind)
+        except AdapterError:
+            return False
+        return next(paths.slots(resource, path.steps), None) is not None
+    return False
