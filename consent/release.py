@@ -205,6 +205,8 @@ def _build(
 
 
 _NEVER_KEPT: Final = frozenset({"extension", "modifierExtension", "contained"})
+_STANDS_BY: Final = {"Composition.section": frozenset({"entry", "section"})}
+"""Elements that need one of these to stand (R4's cmp-1, whose third way is narrative, which never leaves)."""
 _OUTSIDE: Final = frozenset({"resourceType", "id", "meta", "text", "contained", "implicitRules"})
 
 
@@ -229,7 +231,7 @@ def _object(value: dict[str, Any], kind: str, path: str, keeper: _Keeper) -> dic
         built["extension"] = extensions
     if not built or not _complete(built, shape, value, keeper):
         return None
-    return built
+    return None if kind in _STANDS_BY and _STANDS_BY[kind].isdisjoint(built) else built
 
 
 def _member(

@@ -206,4 +206,4 @@ def test_a_narrative_inside_a_section_is_left_out() -> None:
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": [composition]}
     out = released(bundle, Sector.HEALTH, child(treating=(treating(),)))
     assert names(out) == ["composition"]
-    assert out["entry"][0]["resource"]["section"] == [{"title": "History"}]
+    assert "section" not in out["entry"][0]["resource"], "a section that stood by its text alone is no section (cmp-1)"
