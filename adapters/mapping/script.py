@@ -56,7 +56,7 @@ class Script:
         root = Branch(self.message.root)
         self.rows(Place(root, None, {}, {}, (), ledger))
         self._head(root, ledger)
-        self._constants(root, _event(ledger))
+        self._constants(root, ledger)
         prune(root)
         arrange(root, self.message)
         raw = self.speech.codec.dump(root)
@@ -68,13 +68,13 @@ class Script:
         loss = (*ledger.loss, *ledger.leftovers())
         return Writing(raw, self.speech.media_type, self.message.type, key, tuple(dict.fromkeys(loss)))
 
-    def _constants(self, root: Branch, event: str) -> None:
+    def _constants(self, root: Branch, ledger: Ledger) -> None:
         said = {place: values[0] for place, values in self.message.when.items() if values[0] not in (PRESENT, ABSENT)}
         for place, text in {**said, **self.message.put}.items():
             if self._stands(root, place):
-                self._say(root, place, text)
+                self._say(root, place, _now(ledger.context, self.speech.leaves) if text == "$at" else text)
         if self.message.event_codes is not None:
-            self._say(root, self.message.event_at, self.message.event_codes.writes[("", event)])
+            self._say(root, self.message.event_at, self.message.event_codes.writes[("", _event(ledger))])
 
     def _stands(self, root: Branch, place: str) -> bool:
         """Whether a constant may be said: it makes no segment that the structure leaves open (an empty MSA)."""
@@ -100,12 +100,17 @@ class Script:
                 continue
             text = context.header.get(leaf.name, "")
             if leaf.name == "at":
-                local = context.at.astimezone(dates.zone_of(context.zone))
-                text = dates.from_fhir(dates.fhir_moment(local), (leaf.date or ("iso",))[0]) or ""
+                text = _now(context, (leaf,))
             elif leaf.name == ("replaces" if _event(ledger) == Event.RECALL else "answers") and not text:
                 text = answered_key(ledger.header)
             if text and leaf.name in self.head:
                 self._say(root, leaf.place, text)
+
+
+def _now(context: Context, leaves: Sequence[HeadLeaf]) -> str:
+    """The context's moment, in the form of the header leaf `at`."""
+    form = next((leaf.date[0] for leaf in leaves if leaf.name == "at" and leaf.date), "iso")
+    return dates.from_fhir(dates.fhir_moment(context.at.astimezone(dates.zone_of(context.zone))), form) or ""
 
 
 def compile_script(speech: Speech, message: Message, env: Env, dialect: str) -> Script:
