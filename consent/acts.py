@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
-from consent.fhir import Tree, read_consent
+import msgspec
+
+from consent.fhir import Tree, compiled
 from consent.model import AgreedBy, ConsentFact, Disclosure, FactRef, Facts, Item, Party, Refusal
 from consent.moments import age_at, interval, months_after
 from consent.people import People, band_for
 from consent.rulebook import Edition
-from consent.trees import Answer, Applied, Ask, Result, apply_tree, judge
+from consent.trees import Answer, Applied, Ask, Result, apply_tree, judge, reading_of
 from consent.vocabulary import DATA_CLASS_SYSTEM, DataClass, Sensitivity
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(msgspec.Struct, frozen=True):
     """One stored consent as it counts now."""
 
     fact: ConsentFact
@@ -31,8 +34,7 @@ class Act:
     ends: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """What all counting consents say about one item."""
 
     permit: bool = False
@@ -46,31 +48,22 @@ class Said:
     applied: bool = False
     """Some consent spoke about the item at all."""
     ends: datetime | None = None
-    tasks: tuple[str, ...] = ()
     child_permits: bool = False
     representative_permits: bool = False
 
 
-@dataclass(slots=True)
-class _Voices:
-    """Who permitted and who denied, while the consents are gone through."""
-
-    permits: dict[str, set[str]] = field(default_factory=lambda: {"child": set(), "representative": set()})
-    denials: dict[str, set[str]] = field(default_factory=lambda: {"child": set(), "representative": set()})
-    explicit: bool = False
-    unsure: bool = False
-    may_deny: bool = False
+SILENCE: Final = Said()
+"""No consent speaks about the item."""
 
 
 def with_trees(facts: Facts) -> Facts:
     """The same facts, every consent compiled; what the caller compiled already is kept."""
     if all(isinstance(fact.tree, Tree) for fact in facts.consents):
         return facts
-    compiled = (
-        fact if isinstance(fact.tree, Tree) else replace(fact, tree=read_consent(fact.resource))
-        for fact in facts.consents
+    trees = (
+        fact if isinstance(fact.tree, Tree) else replace(fact, tree=compiled(fact.resource)) for fact in facts.consents
     )
-    return replace(facts, consents=tuple(compiled))
+    return replace(facts, consents=tuple(trees))
 
 
 def acts_at(facts: Facts, people: People, at: datetime, edition: Edition, asks: tuple[Ask, ...]) -> tuple[Act, ...]:
@@ -78,10 +71,13 @@ def acts_at(facts: Facts, people: People, at: datetime, edition: Edition, asks: 
     party = asks[0].recipient
     called = frozenset((*party.identifiers, *party.references, *party.parents, *party.groups))
     comparable = bool(party.identifiers and party.references)
+    purposes = frozenset(ask.purpose for ask in asks)
     found = []
     for fact in facts.consents:
         tree: Tree = fact.tree
         if tree.names is not None and comparable and tree.names.isdisjoint(called) and not _by_tree(tree, party):
+            continue
+        if tree.purposes is not None and "" not in purposes and tree.purposes.isdisjoint(purposes):
             continue
         act = _act(fact, tree, facts, people, at, edition, asks)
         if act is not None:
@@ -103,11 +99,13 @@ def _act(
     applied = tuple(apply_tree(tree, ask) for ask in asks)
     if all(one.fixed is not None and one.fixed.result is Result.NOT_APPLICABLE for one in applied):
         return None
-    if _out_of_scope(tree) or (fact.given_at is not None and fact.given_at > at):
+    if not tree.in_scope or (fact.given_at is not None and fact.given_at > at):
         return None
-    given = fact.given_at or _stated(tree, facts.zone)
-    ends = months_after(given, edition.numbers["consent.months"]) if given else None
-    stated_end = _stated_end(tree, facts.zone)
+    ends = reading_of(tree, asks[0].profile, facts.zone).ends
+    stated = ends is not None
+    if not stated:
+        given = fact.given_at or _stated(tree, facts.zone)
+        ends = months_after(given, edition.numbers["consent.months"]) if given else None
     why_not = ""
     if _withdrawn(fact, facts, people, at):
         if not _permits_anything(tree):
@@ -117,17 +115,17 @@ def _act(
         why_not = "R13-suspended"
     elif not fact.evidence:
         why_not = "R12-no-evidence"
-    elif _is_over(facts, at, stated_end, ends):
+    elif _is_over(facts, at, stated, ends):
         why_not = "R15-expired"
     elif not _old_enough(fact, facts, edition):
         why_not = "R4-too-young-when-given"
-    return Act(fact, tree, applied, by, permits=not why_not, why_not=why_not, ends=stated_end or ends)
+    return Act(fact, tree, applied, by, permits=not why_not, why_not=why_not, ends=ends)
 
 
-def _is_over(facts: Facts, at: datetime, stated_end: datetime | None, ends: datetime | None) -> bool:
+def _is_over(facts: Facts, at: datetime, stated: bool, ends: datetime | None) -> bool:
     """R15: closed with the case, or at the default end where the consent states none (a stated one bounds the tree)."""
     closed = facts.case_closed is not None and facts.case_closed <= at
-    return closed or (stated_end is None and (ends is None or ends <= at))
+    return closed or (not stated and (ends is None or ends <= at))
 
 
 def _may_give(fact: ConsentFact, facts: Facts, people: People) -> bool:
@@ -144,19 +142,9 @@ def _old_enough(fact: ConsentFact, facts: Facts, edition: Edition) -> bool:
     return "child" in band_for(age_at(facts.birth_date, fact.given_at, facts.zone), edition).needs
 
 
-def _out_of_scope(tree: Tree) -> bool:
-    scopes = {code.code for code in tree.categories if code.system.endswith("/consentscope")}
-    return bool(scopes) and "patient-privacy" not in scopes
-
-
 def _stated(tree: Tree, zone: str) -> datetime | None:
     found = interval(tree.date, zone)
     return found[0] if found else None
-
-
-def _stated_end(tree: Tree, zone: str) -> datetime | None:
-    found = interval(tree.period.end, zone) if tree.period and tree.period.end else None
-    return found[1] if found else None
 
 
 def _withdrawn(fact: ConsentFact, facts: Facts, people: People, at: datetime) -> bool:
@@ -193,74 +181,80 @@ def ineffective_withdrawals(facts: Facts, people: People, at: datetime) -> bool:
 # --- together -----------------------------------------------------------------------------------------------
 
 
-def say(acts: tuple[Act, ...], item: Item, people: People, edition: Edition) -> Said:
-    """What the counting consents say about `item`: each person needed permits, nobody who counts denies."""
-    voices = _Voices()
+def answers_to(acts: Iterable[Act], item: Item) -> tuple[Answer, ...]:
+    """What each act's consent says about `item`."""
+    return tuple([_all_purposes(act.applied, item) for act in acts])
+
+
+def say(
+    acts: tuple[Act, ...], answers: tuple[Answer, ...], labels: frozenset[str], people: People, edition: Edition
+) -> Said:
+    """What the counting consents say together of an item with these labels: each person needed permits, none denies."""
+    yes: dict[str, set[str]] = {"child": set(), "representative": set()}
+    no: dict[str, set[str]] = {"child": set(), "representative": set()}
     read: list[FactRef] = []
     clauses: list[str] = []
-    not_counted = ""
     ends: list[datetime] = []
-    for act in acts:
-        answer = _all_purposes(act.applied, item)
+    not_counted = ""
+    unsure = refused = False
+    for act, answer in zip(acts, answers, strict=True):
         if answer.result is Result.NOT_APPLICABLE:
             continue
         read.append(act.fact.ref)
         clauses += [f"Consent/{act.fact.ref.id}#{node.path or 'base'}" for node in answer.nodes]
         if answer.result is Result.DENY:
-            voices.denials[act.by].add(act.fact.given_by)
-            voices.explicit |= answer.explicit
+            no[act.by].add(act.fact.given_by)
+            refused |= answer.explicit
         elif answer.result is Result.INDETERMINATE:
-            voices.unsure = True
-            voices.may_deny |= answer.may_deny
+            unsure = True
+            refused |= answer.may_deny
         elif not act.permits:
             not_counted = not_counted or act.why_not
-        elif _names_labels(answer, item, edition):
-            voices.permits[act.by].add(act.fact.given_by)
+        elif _names_labels(answer, labels, edition):
+            yes[act.by].add(act.fact.given_by)
             ends += [act.ends] if act.ends else []
         else:
             not_counted = not_counted or "R26-needs-explicit-ground"
+    if not read:
+        return SILENCE
     needs = people.band.needs
-    if Sensitivity.HIV in item.labels and (
-        people.age is None or people.age < edition.numbers["hiv.written_guardian_below"]
-    ):
+    if Sensitivity.HIV in labels and (people.age is None or people.age < edition.numbers["hiv.written_guardian_below"]):
         needs = needs | {"representative"}
-    code, tasks = _verdict(voices, needs, not_counted)
+    code = _together(yes, no, unsure, not_counted, needs)
     return Said(
         permit=code == "C-permits",
-        refused=voices.explicit or voices.may_deny,
+        refused=refused,
         code=code,
         rule=code.split("-")[0],
         read=tuple(read),
         clauses=tuple(clauses),
-        indeterminate=voices.unsure,
-        applied=bool(read),
+        indeterminate=unsure,
+        applied=True,
         ends=min(ends) if ends else None,
-        tasks=tasks,
-        child_permits=bool(voices.permits["child"]),
-        representative_permits=bool(voices.permits["representative"]),
+        child_permits=bool(yes["child"]),
+        representative_permits=bool(yes["representative"]),
     )
 
 
-def _verdict(voices: _Voices, needs: frozenset[str], not_counted: str) -> tuple[str, tuple[str, ...]]:
-    child_no, rep_no = voices.denials["child"], voices.denials["representative"]
-    child_yes, rep_yes = voices.permits["child"], voices.permits["representative"]
-    if child_no and rep_yes:
-        return "R11-child-dissents", ("child-dissents",)
-    if rep_no and rep_yes - rep_no:
-        return "R10-parents-disagree", ("parents-disagree",)
-    if child_no or rep_no:
-        return "R17-consent-denies", ()
-    if voices.unsure:
-        return "R2-indeterminate", ("consent-unreadable",)
-    if all({"child": child_yes, "representative": rep_yes}[needed] for needed in needs):
-        return "C-permits", ()
+def _together(
+    yes: dict[str, set[str]], no: dict[str, set[str]], unsure: bool, not_counted: str, needs: frozenset[str]
+) -> str:
+    """The reason code of what several voices come to: the most protective of them decides."""
+    if no["child"] and yes["representative"]:
+        return "R11-child-dissents"
+    if no["representative"] and yes["representative"] - no["representative"]:
+        return "R10-parents-disagree"
+    if no["child"] or no["representative"]:
+        return "R17-consent-denies"
+    if unsure:
+        return "R2-indeterminate"
+    if all(yes[needed] for needed in needs):
+        return "C-permits"
     if not_counted:
-        return not_counted, ()
-    if not child_yes and not rep_yes:
-        return "R2-not-covered", ()
-    if "child" in needs and not child_yes:
-        return "R4-child-missing", ()
-    return "R4-representative-missing", ()
+        return not_counted
+    if not yes["child"] and not yes["representative"]:
+        return "R2-not-covered"
+    return "R4-child-missing" if "child" in needs and not yes["child"] else "R4-representative-missing"
 
 
 def _all_purposes(applied: tuple[Applied, ...], item: Item) -> Answer:
@@ -276,9 +270,9 @@ def _all_purposes(applied: tuple[Applied, ...], item: Item) -> Answer:
     return answers[0]
 
 
-def _names_labels(answer: Answer, item: Item, edition: Edition) -> bool:
+def _names_labels(answer: Answer, labels: frozenset[str], edition: Edition) -> bool:
     """R26: a permit covers a sensitive label only where one deciding clause names it, or a class that says it."""
-    sensitive = {label for label in item.labels if label in {one.value for one in Sensitivity}}
+    sensitive = labels & edition.sensitive
     if not sensitive:
         return True
     for node in answer.nodes:

@@ -5,14 +5,16 @@ An error inside is a denial with a task (invariant 24): the engine always answer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
-from consent.acts import Said, acts_at, ineffective_withdrawals, refusals_at, say, with_trees
+import msgspec
+
+from consent.acts import Said, answers_to, ineffective_withdrawals, say, with_trees
 from consent.canonical import input_hash
 from consent.errors import UnreadableInput
-from consent.law import STEPS, Context, Denied, Granted, emergency_ends, order_fault, order_names
+from consent.law import Denied, Granted, Step, steps_for
 from consent.model import (
     Decision,
     Disclosure,
@@ -26,13 +28,17 @@ from consent.model import (
     Task,
     Verdict,
 )
-from consent.people import is_linked, people_at
+from consent.orders import order_fault, order_names
+from consent.people import is_linked
+from consent.proofs import Context, context_of, emergency_ends
 from consent.rulebook import Edition, Policy
-from consent.trees import Ask
+from consent.trees import Answer
 from consent.vocabulary import Basis, DataClass, Taint, View
 
 PROFILES: Final = ("hub", "pcf")
 """Readings of a Consent's corners that a decision on all layers can take."""
+
+_TAINTS: Final = {taint.value: DataClass(taint.value) for taint in Taint}
 
 _SILENT: Final = frozenset({"R1-no-basis", "R2-not-covered"})
 """Reasons with which no legal rule spoke."""
@@ -51,13 +57,20 @@ def decide(disclosure: Disclosure, facts: Facts, policy: Policy, at: datetime, p
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
+class _Judged(msgspec.Struct, frozen=True):
     """What one effective class of one item comes to."""
 
     granted: Granted | None
     denied: Denied | None
     said: Said
+
+
+class _Finding(msgspec.Struct, frozen=True):
+    """What one kind of item comes to: items of which everything that is read is equal share one."""
+
+    verdict: Verdict
+    classes: tuple[_Judged, ...]
+    granted: tuple[Granted, ...]
 
 
 def _decide(disclosure: Disclosure, facts: Facts, policy: Policy, at: datetime, profile: str) -> Decision:
@@ -67,72 +80,62 @@ def _decide(disclosure: Disclosure, facts: Facts, policy: Policy, at: datetime, 
         raise UnreadableInput("profile: not one that judges all layers")
     edition = policy.at(at)
     facts = with_trees(facts)
-    context = _context(disclosure, facts, edition, at, profile)
+    context = context_of(disclosure, facts, edition, at, profile)
     hashed = input_hash(disclosure, facts, edition.version, at, profile)
     if is_linked(disclosure.recipient, context.people):
         return _bypassed(context, hashed)
     if disclosure.event in edition.dataless_events:
         return _dataless(context, hashed)
-    judged = [(item, _judge(item, context)) for item in disclosure.items]
-    return _assemble(judged, context, hashed)
-
-
-def _context(disclosure: Disclosure, facts: Facts, edition: Edition, at: datetime, profile: str) -> Context:
-    people = people_at(facts, at, edition)
-    recipient = disclosure.recipient
-    referral = next((one for one in facts.referrals if disclosure.referral and one.id == disclosure.referral), None)
-    asks = tuple(
-        Ask(
-            recipient=recipient,
-            sender=disclosure.sender,
-            purpose=purpose,
-            action=disclosure.action.value,
-            at=at,
-            zone=facts.zone,
-            classes=frozenset(disclosure.classes),
-            profile=profile,
-        )
-        for purpose in sorted(one.value for one in disclosure.purposes) or [""]
-    )
-    return Context(
-        disclosure=disclosure,
-        facts=facts,
-        at=at,
-        edition=edition,
-        people=people,
-        acts=acts_at(facts, people, at, edition, asks),
-        asks=asks,
-        orders=tuple(order for order in facts.orders if not order_fault(order, at)),
-        referral=referral,
-        refusals=refusals_at(facts, people, at, disclosure, referral.service if referral else ""),
-        legal=disclosure.purposes <= edition.purposes and disclosure.action in edition.actions,
-        names=frozenset({recipient.id, *recipient.references}) - {""},
-    )
+    return _assemble(*_judge(context), context, hashed)
 
 
 # --- one item -----------------------------------------------------------------------------------------------
+
+
+def _judge(context: Context) -> tuple[tuple[Verdict, ...], list[_Finding]]:
+    """A verdict on every item, and what each kind of item came to."""
+    steps = steps_for(context)
+    found: dict[Any, _Finding] = {}
+    verdicts = []
+    for item in context.disclosure.items:
+        answers = answers_to(context.acts, item)
+        kind = _kind(item, answers, context)
+        finding = found.get(kind)
+        if finding is None:
+            said = say(context.acts, answers, item.labels, context.people, context.edition)
+            classes = tuple([_judge_class(one, item, said, steps, context) for one in _classes_of(item)])
+            finding = found[kind] = _combine(item, classes, context.edition)
+        first = finding.verdict
+        same = first.place == item.place
+        verdicts.append(
+            first if same else Verdict(item.place, first.view, first.projection, first.basis, first.reasons)
+        )
+    return tuple(verdicts), list(found.values())
+
+
+def _kind(item: Item, answers: tuple[Answer, ...], context: Context) -> Any:
+    """Everything of an item that the law reads: equal kinds are judged alike."""
+    named = (item.codes, item.episode, item.at) if context.facts.orders else None
+    return answers, item.data_class, item.classes, item.labels, item.type, item.author, named
 
 
 def _classes_of(item: Item) -> tuple[DataClass, ...]:
     """The classes that must all let the item through: its own, further ones, and those of its taints."""
     if item.data_class is None:
         return ()
-    tainted = [DataClass(taint.value) for taint in Taint if taint.value in item.labels]
+    if item.labels.isdisjoint(_TAINTS) and not item.classes:
+        return (item.data_class,)
+    tainted = [_TAINTS[label] for label in sorted(item.labels) if label in _TAINTS]
     return tuple(dict.fromkeys((item.data_class, *item.classes, *tainted)))
 
 
-def _judge(item: Item, context: Context) -> list[_Judged]:
-    said = say(context.acts, item, context.people, context.edition)
-    return [_judge_class(data_class, item, said, context) for data_class in _classes_of(item)]
-
-
-def _judge_class(data_class: DataClass, item: Item, said: Said, context: Context) -> _Judged:
+def _judge_class(data_class: DataClass, item: Item, said: Said, steps: tuple[Step, ...], context: Context) -> _Judged:
     """Go down the precedence: permits above the first denial add up, the widest view counts."""
     if not context.facts.match_certain and data_class in context.edition.uncertain_withheld:
         return _Judged(None, Denied("R33-uncertain-match", "R33"), said)
     best: Granted | None = None
-    for step in context.edition.precedence:
-        answer = STEPS[step](data_class, item, said, context)
+    for step in steps:
+        answer = step(data_class, item, said, context)
         if isinstance(answer, Denied):
             return _Judged(best, None if best else answer, said)
         for granted in answer:
@@ -145,45 +148,54 @@ def _judge_class(data_class: DataClass, item: Item, said: Said, context: Context
 
 def _why_not(data_class: DataClass, item: Item, said: Said, context: Context) -> Denied:
     """The most telling reason why no basis was proven."""
-    cell = context.edition.cell(data_class, context.disclosure.recipient.sector)
     for order in context.facts.orders:
         fault = order_fault(order, context.at)
-        if fault and any(order_names(wanted, data_class, item, context) for wanted in order.items):
+        if fault and any(order_names(wanted, data_class, item, context.recipient) for wanted in order.items):
             return Denied(fault, fault.split("-")[0], read=(order.ref,))
-    if any(Basis.CONSENT in grant.bases for grant in cell) and said.code not in ("C-permits", "R2-not-covered"):
+    by_consent = context.edition.ways_by(data_class, context.sector, Basis.CONSENT)
+    if by_consent and said.code not in ("C-permits", "R2-not-covered"):
         return Denied(said.code, said.rule, read=said.read)
     if said.applied:
         return Denied("R2-not-covered", "R2", read=said.read)
     return Denied("R1-no-basis", "R1")
 
 
-def _combine(item: Item, judged: list[_Judged], context: Context) -> tuple[Verdict, tuple[Granted, ...]]:
+def _combine(item: Item, judged: tuple[_Judged, ...], edition: Edition) -> _Finding:
     """All effective classes must let the item through; the narrowest view of them is what leaves."""
-    edition = context.edition
     if not judged:
-        reason = _reason(Denied("R1-unlabelled", "R1"), edition)
-        return Verdict(item.place, View.NONE, reasons=(reason,)), ()
-    denied = next((one.denied for one in judged if one.granted is None and one.denied), None)
-    if denied is not None:
-        return Verdict(item.place, View.NONE, reasons=(_reason(denied, edition),)), ()
-    granted = tuple(one.granted for one in judged if one.granted is not None)
-    view = min((one.view for one in granted), key=lambda one: one.rank)
-    projections = sorted({one.projection for one in granted if one.projection})
-    if view is not View.FULL and not any(
-        path.startswith(f"{item.type}.") for path in projected("&".join(projections), edition)
-    ):
-        return Verdict(item.place, View.NONE, reasons=(_reason(Denied("R2-no-projection", "R2"), edition),)), ()
-    reasons = tuple(Reason(one.code, one.rule, one.citation, edition.version, one.read) for one in granted)
-    first = min(granted, key=lambda one: one.view.rank)
-    return Verdict(item.place, view, "&".join(projections), first.basis, reasons), granted
+        return _withheld(item, judged, Denied("R1-unlabelled", "R1"), edition)
+    for each in judged:
+        if each.granted is None and each.denied is not None:
+            return _withheld(item, judged, each.denied, edition)
+    granted = tuple([one.granted for one in judged if one.granted is not None])
+    narrowest = granted[0]
+    for one in granted:
+        if one.view.rank < narrowest.view.rank:
+            narrowest = one
+    projection = "&".join(sorted({one.projection for one in granted if one.projection}))
+    if narrowest.view is not View.FULL and not _keeps(projection, item.type, edition):
+        return _withheld(item, judged, Denied("R2-no-projection", "R2"), edition)
+    reasons = tuple([Reason(one.code, one.rule, one.citation, edition.version, one.read) for one in granted])
+    verdict = Verdict(item.place, narrowest.view, projection, narrowest.basis, reasons)
+    return _Finding(verdict, judged, granted)
+
+
+def _withheld(item: Item, judged: tuple[_Judged, ...], denied: Denied, edition: Edition) -> _Finding:
+    return _Finding(Verdict(item.place, View.NONE, reasons=(_reason(denied, edition),)), judged, ())
+
+
+def _keeps(projection: str, kind: str, edition: Edition) -> bool:
+    """Whether the projection keeps anything of this type of resource."""
+    if "&" not in projection:
+        return kind in edition.kinds[projection]
+    return any(path.startswith(f"{kind}.") for path in projected(projection, edition))
 
 
 def projected(name: str, edition: Edition) -> tuple[str, ...]:
     """The paths that a projection keeps; ``a&b`` keeps what both keep."""
-    names = [one for one in name.split("&") if one]
-    if not names:
-        return ()
-    first, *others = (edition.projections[one] for one in names)
+    if "&" not in name:
+        return edition.projections[name]
+    first, *others = (edition.projections[one] for one in name.split("&"))
     return tuple(path for path in first if all(path in other for other in others))
 
 
@@ -195,32 +207,26 @@ def _reason(denied: Denied, edition: Edition) -> Reason:
 # --- the whole ----------------------------------------------------------------------------------------------
 
 
-def _assemble(judged: list[tuple[Item, list[_Judged]]], context: Context, hashed: str) -> Decision:
+def _assemble(verdicts: tuple[Verdict, ...], found: list[_Finding], context: Context, hashed: str) -> Decision:
     edition = context.edition
-    verdicts: list[Verdict] = []
-    granted: list[Granted] = []
-    for item, classes in judged:
-        verdict, ways = _combine(item, classes, context)
-        verdicts.append(verdict)
-        granted += ways
-    leaves = any(verdict.view is not View.NONE for verdict in verdicts)
-    used = {verdict.projection for verdict in verdicts if verdict.projection}
-    said = [one.said for _, classes in judged for one in classes]
-    alarms = sorted({one.denied.alarm for _, classes in judged for one in classes if one.denied and one.denied.alarm})
+    granted = [one for finding in found for one in finding.granted]
+    said = [one.said for finding in found for one in finding.classes]
+    alarms = sorted({one.denied.alarm for finding in found for one in finding.classes if one.denied} - {""})
     if ineffective_withdrawals(context.facts, context.people, context.at):
         alarms.append("barred-withdrawal")
-    reasons = tuple(dict.fromkeys(reason for verdict in verdicts for reason in verdict.reasons))
+    reasons = tuple(dict.fromkeys([reason for finding in found for reason in finding.verdict.reasons]))
+    used = sorted({finding.verdict.projection for finding in found} - {""})
     return Decision(
-        outcome=_outcome(leaves, reasons, said),
-        verdicts=tuple(verdicts),
+        outcome=_outcome(bool(granted), reasons, said),
+        verdicts=verdicts,
         reasons=reasons,
-        obligations=_obligations(granted, said, context) if leaves else (),
+        obligations=_obligations(granted, said, context) if granted else (),
         tasks=_tasks(reasons, said, context),
         alarms=tuple(alarms),
         policy_version=edition.version,
         read=_read(reasons, context),
         input_hash=hashed,
-        projections={name: projected(name, edition) for name in sorted(used)} | _envelope(edition),
+        projections={name: projected(name, edition) for name in used} | _envelope(edition),
         notice=edition.notice,
     )
 
@@ -239,6 +245,15 @@ def _envelope(edition: Edition) -> dict[str, tuple[str, ...]]:
     return {name: edition.projections[name] for name in ("@envelope", "@extensions")}
 
 
+_NOTIFIED: Final = (
+    ("R18-report-permits", "child"),
+    ("R20-vital-permits", "child"),
+    ("R21-break-glass-permits", "case-owner,data-officer"),
+    ("R29-override-permits", "data-officer"),
+)
+"""Who must be told afterwards of what left on which ground."""
+
+
 def _obligations(granted: list[Granted], said: list[Said], context: Context) -> tuple[Obligation, ...]:
     """R27 on everything that leaves, an end for what rests on consent, seals, and who must be told afterwards."""
     purposes = ",".join(sorted(context.disclosure.purposes))
@@ -251,13 +266,7 @@ def _obligations(granted: list[Granted], said: list[Said], context: Context) -> 
         for officer in sorted({one.sealed for one in granted if one.sealed})
     ]
     codes = {one.code for one in granted}
-    notify = {
-        "R18-report-permits": "child",
-        "R20-vital-permits": "child",
-        "R21-break-glass-permits": "case-owner,data-officer",
-        "R29-override-permits": "data-officer",
-    }
-    found += [Obligation(ObligationKind.NOTIFY, detail=whom) for code, whom in sorted(notify.items()) if code in codes]
+    found += [Obligation(ObligationKind.NOTIFY, detail=whom) for code, whom in _NOTIFIED if code in codes]
     return tuple(found)
 
 
@@ -265,15 +274,15 @@ def _tasks(reasons: tuple[Reason, ...], said: list[Said], context: Context) -> t
     """Work for people: who must look at what stopped, or at what was opened in an emergency."""
     numbers, at = context.edition.numbers, context.at
     codes = {reason.code for reason in reasons}
-    spoken = {task for one in said for task in one.tasks}
+    spoken = {one.code for one in said}
     found: list[Task] = []
-    if "R10-parents-disagree" in codes or "parents-disagree" in spoken:
+    if "R10-parents-disagree" in codes or "R10-parents-disagree" in spoken:
         due = at + timedelta(hours=numbers["clocks.parents_review_hours"])
         found.append(Task("parents-disagree", "R10-parents-disagree", due))
-    if "R11-child-dissents" in codes or "child-dissents" in spoken:
+    if "R11-child-dissents" in codes or "R11-child-dissents" in spoken:
         due = at + timedelta(hours=numbers["clocks.child_dissent_hours"])
         found.append(Task("child-dissents", "R11-child-dissents", due))
-    if "consent-unreadable" in spoken:
+    if "R2-indeterminate" in spoken:
         found.append(Task("consent-unreadable", "R2-indeterminate"))
     if "R24-order-not-valid" in codes:
         found.append(Task("order-not-valid", "R24-order-not-valid"))
@@ -289,13 +298,17 @@ def _tasks(reasons: tuple[Reason, ...], said: list[Said], context: Context) -> t
     return tuple(found)
 
 
+_NAME_OF_FACT: Final = attrgetter("kind", "id", "version")
+
+
 def _read(reasons: tuple[Reason, ...], context: Context) -> tuple[FactRef, ...]:
     """Every fact that the decision rests on, consents and ties included, in a stable order."""
-    refs = {ref for reason in reasons for ref in reason.read}
-    refs.update(context.people.read)
-    refs.update(act.fact.ref for act in context.acts)
-    refs.update(refusal.ref for refusal in context.refusals)
-    return tuple(sorted(refs, key=lambda ref: (ref.kind, ref.id, ref.version)))
+    refs = [ref for reason in reasons for ref in reason.read]
+    refs += context.people.read
+    refs += [act.fact.ref for act in context.acts]
+    refs += [refusal.ref for refusal in context.refusals]
+    found = {_NAME_OF_FACT(ref): ref for ref in refs}
+    return tuple([found[name] for name in sorted(found)])
 
 
 def _bypassed(context: Context, hashed: str) -> Decision:
@@ -318,7 +331,7 @@ def _bypassed(context: Context, hashed: str) -> Decision:
 def _forced(context: Context) -> tuple[str, ...]:
     """The alarm for an order that would open an absolute never to a linked recipient."""
     opened = any(
-        order_names(wanted, data_class, item, context)
+        order_names(wanted, data_class, item, context.recipient)
         for item in context.disclosure.items
         for data_class in _classes_of(item)
         if any(data_class in row.classes for row in context.edition.absolute_never if row.to == "linked")

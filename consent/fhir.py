@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -75,8 +75,7 @@ _PROVISION_KEYS: Final = frozenset(
 _MEANINGS: Final = frozenset({"instance", "related", "dependents", "authoredby"})
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """One actor of a provision: whom it names, by every name that could be resolved."""
 
     references: frozenset[str] = frozenset()
@@ -86,24 +85,21 @@ class Actor:
     unreadable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(msgspec.Struct, frozen=True):
     """One data reference of a provision."""
 
     meaning: str
     reference: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(msgspec.Struct, frozen=True):
     """A period as written; resolved against the zone of the facts."""
 
     start: str = ""
     end: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """One provision with the constraints in effect there: its own, and those inherited from its ancestors."""
 
     path: str
@@ -131,8 +127,7 @@ class Node:
     children: tuple[Node, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(msgspec.Struct, frozen=True):
     """A compiled Consent."""
 
     id: str
@@ -156,9 +151,13 @@ class Tree:
     """And every code in it is a known one."""
     names: frozenset[object] | None = None
     """Whom its provisions name, in every way; None when one of them names nobody and so may mean anybody."""
+    purposes: frozenset[str] | None = None
+    """All purposes that its provisions name; None when one of them names none and so may mean any."""
+    in_scope: bool = True
+    """Its scope is privacy, or it states none."""
     digest: str = ""
     """SHA-256 of the resource, canonically written."""
-    readings: dict[tuple[str, str], Any] = field(default_factory=dict, compare=False, repr=False)
+    readings: dict[tuple[str, str], Any] = msgspec.field(default_factory=dict)
     """How each profile reads it in each zone (:func:`consent.trees.reading_of`), made when first asked for."""
 
 
@@ -182,6 +181,10 @@ def read_consent(resource: Mapping[str, Any], references: Mapping[str, Any] | No
     reader = _Reader(known, "R5" if "decision" in resource or isinstance(resource.get("provision"), list) else "R4")
     policy_rule = _policy_rule(resource.get("policyRule"))
     root, root_period = _root(reader, provisions, decision, policy_rule, unreadable)
+    nodes = list(nodes_of(root)) if root is not None else []
+    parsed = not any(node.unreadable for node in nodes)
+    categories = frozenset((*codes_of(resource.get("scope")), *codes_of(resource.get("category"))))
+    privacy = {code.code for code in categories if code.system.endswith("/consentscope")}
     return Tree(
         id=str(resource.get("id", "")),
         status=str(resource.get("status", "")),
@@ -191,16 +194,14 @@ def read_consent(resource: Mapping[str, Any], references: Mapping[str, Any] | No
         root=root,
         period=root_period or ("period" in resource and _bounds(resource["period"], "period", unreadable)) or None,
         date=_text(resource.get("dateTime")) or _text(resource.get("date")),
-        categories=frozenset(
-            code
-            for concept in (*as_list(resource.get("scope")), *as_list(resource.get("category")))
-            for code in codes_of(concept)
-        ),
+        categories=categories,
         patient=_reference(resource.get("patient") or resource.get("subject")),
         unreadable=tuple(unreadable),
-        parsed=root is None or all(not node.unreadable for node in nodes_of(root)),
-        clear=root is None or all(not node.unreadable and not node.unknown for node in nodes_of(root)),
-        names=_names(root),
+        parsed=parsed,
+        clear=parsed and not any(node.unknown for node in nodes),
+        names=_names(nodes),
+        purposes=_purposes(nodes) if not unreadable and policy_rule != "?" else None,
+        in_scope=not privacy or "patient-privacy" in privacy,
         digest=digest_of(resource),
     )
 
@@ -217,16 +218,36 @@ def digest_of(resource: Mapping[str, Any]) -> str:
     return hashlib.sha256(_ENCODER.encode(resource)).hexdigest()
 
 
-def _names(root: Node | None) -> frozenset[object] | None:
-    if root is None:
-        return None
+@lru_cache(maxsize=1024)
+def _compiled(text: bytes) -> Tree:
+    return read_consent(msgspec.json.decode(text))
+
+
+def compiled(resource: Mapping[str, Any]) -> Tree:
+    """The tree of a Consent, read once for each text: the same text always gives the same tree."""
+    return _compiled(_ENCODER.encode(resource))
+
+
+def _names(nodes: list[Node]) -> frozenset[object] | None:
     found: set[object] = set()
-    for node in nodes_of(root):
-        for actor in node.actors or ():
-            found |= actor.references | actor.identifiers
-        if node.actors is None or any(actor.unreadable or actor.roles or actor.about_sender for actor in node.actors):
+    for node in nodes:
+        if node.actors is None:
             return None
-    return frozenset(found)
+        for actor in node.actors:
+            if actor.unreadable or actor.roles or actor.about_sender:
+                return None
+            found |= actor.references
+            found |= actor.identifiers
+    return frozenset(found) if nodes else None
+
+
+def _purposes(nodes: list[Node]) -> frozenset[str] | None:
+    found: set[str] = set()
+    for node in nodes:
+        if node.purposes is None or node.vague or node.odd or "PurposeOfUse" in node.purposes:
+            return None
+        found |= node.purposes
+    return frozenset(found) if nodes else None
 
 
 def as_list(value: Any) -> list[Any]:

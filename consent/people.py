@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from consent.model import FactRef, Facts, Party, Relationship, Tie
 from consent.moments import age_at
 from consent.rulebook import Band, Edition
 
 
-@dataclass(frozen=True, slots=True)
-class People:
+class People(msgspec.Struct, frozen=True):
     """What the recorded ties say at one moment."""
 
     age: int | None
@@ -37,36 +37,41 @@ def people_at(facts: Facts, at: datetime, edition: Edition) -> People:
         for suspicion in facts.suspicions
         if suspicion.span.holds(at) and len(set(suspicion.cleared_by) - {""}) < clear_needs
     ]
-    suspects = frozenset(suspicion.person for suspicion in suspicions)
+    suspects = frozenset([suspicion.person for suspicion in suspicions])
     ties = [tie for tie in facts.relationships if tie.span.holds(at)]
-    housemates = _households(ties)
-    with_suspects = {person for house in housemates if not suspects.isdisjoint(house) for person in house}
-    near = {
+    contacts = [contact for contact in facts.no_contacts if contact.span.holds(at)]
+    housemates = _housemates(ties, suspects) if suspects else frozenset()
+    barred = suspects | housemates | {contact.person for contact in contacts}
+    guardianships = [tie for tie in ties if tie.tie is Tie.GUARDIAN and tie.to == facts.person]
+    guardians = frozenset([tie.person for tie in guardianships])
+    limited = {tie.person for tie in guardianships if not tie.may_consent}
+    age = age_at(facts.birth_date, at, facts.zone)
+    refs = [*(one.ref for one in suspicions), *(one.ref for one in ties), *(one.ref for one in contacts)]
+    return People(
+        age=age,
+        band=band_for(age, edition),
+        suspects=suspects,
+        linked=(suspects | housemates | _near(ties, suspects)) - {facts.person} if suspects else suspects,
+        linked_units=frozenset([tie.to for tie in ties if tie.tie is Tie.STAFF and tie.person in suspects]),
+        guardians=guardians,
+        unbarred=guardians - barred - limited,
+        read=(facts.birth_ref, *refs) if facts.birth_ref else tuple(refs),
+    )
+
+
+def _housemates(ties: list[Relationship], suspects: frozenset[str]) -> frozenset[str]:
+    """Who lives with a suspect."""
+    return frozenset(person for house in _households(ties) if not suspects.isdisjoint(house) for person in house)
+
+
+def _near(ties: list[Relationship], suspects: frozenset[str]) -> frozenset[str]:
+    """A suspect's kin and recorded associates, from whichever side the tie was recorded."""
+    return frozenset(
         one
         for tie in ties
         if tie.tie in (Tie.KIN, Tie.ASSOCIATE)
         for one, other in ((tie.person, tie.to), (tie.to, tie.person))
         if other in suspects
-    }
-    barred = suspects | with_suspects
-    barred |= {contact.person for contact in facts.no_contacts if contact.span.holds(at)}
-    guardians = frozenset(tie.person for tie in ties if tie.tie is Tie.GUARDIAN and tie.to == facts.person)
-    limited = {tie.person for tie in ties if tie.tie is Tie.GUARDIAN and tie.to == facts.person and not tie.may_consent}
-    age = age_at(facts.birth_date, at, facts.zone)
-    return People(
-        age=age,
-        band=band_for(age, edition),
-        suspects=suspects,
-        linked=(suspects | frozenset(with_suspects) | frozenset(near)) - {facts.person},
-        linked_units=frozenset(tie.to for tie in ties if tie.tie is Tie.STAFF and tie.person in suspects),
-        guardians=guardians,
-        unbarred=guardians - barred - limited,
-        read=(
-            *((facts.birth_ref,) if facts.birth_ref else ()),
-            *(suspicion.ref for suspicion in suspicions),
-            *(tie.ref for tie in ties),
-            *(contact.ref for contact in facts.no_contacts if contact.span.holds(at)),
-        ),
     )
 
 

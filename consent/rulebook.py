@@ -10,13 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from consent.errors import UnreadablePolicy
 from consent.vocabulary import Action, Basis, DataClass, Event, Purpose, Sector, Sensitivity, Taint, View
+
+ZONE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
+"""Where `effective_from` begins."""
 
 PARTS: Final = ("matrix", "law", "projections", "labels", "texts")
 
@@ -45,6 +48,8 @@ class Grant:
     """Where it does not come from the matrix: the rule that grants it."""
     confirmed: bool = False
     citation: str = ""
+    place: str = ""
+    """The cell of the matrix that it stands in: ``matrix:police/forensic``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Edition:
     unknown_age: Band
     explicit_bases: frozenset[Basis]
     inherent: Mapping[str, frozenset[DataClass]]
+    """Every sensitive label, and the classes of which naming the class names the label."""
     uncertain_withheld: frozenset[DataClass]
     report_also: Mapping[tuple[DataClass, Sector], tuple[Grant, ...]]
     vital_also: Mapping[tuple[DataClass, Sector], tuple[Grant, ...]]
@@ -109,6 +115,21 @@ class Edition:
     """The whole `texts` part: what an explanation is made of, in each language."""
     confirmed: frozenset[str] = frozenset()
     """Rules and cells that counsel has confirmed."""
+
+    sensitive: frozenset[str] = frozenset()
+    """The labels that need an explicit ground."""
+    ways: Mapping[tuple[DataClass, Sector, Basis], tuple[Grant, ...]] = field(default_factory=dict)
+    """What each basis opens: the ways through the cell that name it, and what the law opens beside the matrix."""
+    absolute: Mapping[tuple[DataClass, Sector | None], tuple[Never, ...]] = field(default_factory=dict)
+    """The absolute nevers that may close a class to a recipient of a sector (None: of no sector)."""
+    nevers: Mapping[tuple[DataClass, Sector | None], tuple[Never, ...]] = field(default_factory=dict)
+    """The same of the other nevers."""
+    kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Projection -> resource types of which it keeps something."""
+
+    def ways_by(self, data_class: DataClass, sector: Sector | None, basis: Basis) -> tuple[Grant, ...]:
+        """The ways that a proof of `basis` opens; none for a recipient without a sector."""
+        return self.ways.get((data_class, sector, basis), ()) if sector else ()
 
     def cell(self, data_class: DataClass, sector: Sector | None) -> tuple[Grant, ...]:
         """The ways through one cell of the matrix; none for N and for a recipient without a sector."""
@@ -139,7 +160,6 @@ def read_policy(documents: Mapping[str, Any]) -> Policy:
     Raises :class:`UnreadablePolicy`, naming file and row, for data that is incomplete or names something unknown.
     """
     parts: dict[str, list[tuple[datetime, str, Mapping[str, Any]]]] = {part: [] for part in PARTS}
-    zone = ZoneInfo("Asia/Ho_Chi_Minh")
     for name in sorted(documents):
         content = documents[name]
         if not isinstance(content, Mapping) or content.get("part") not in PARTS:
@@ -147,18 +167,20 @@ def read_policy(documents: Mapping[str, Any]) -> Policy:
         for needed in ("effective_from", "source", "confirmed"):
             if needed not in content:
                 raise UnreadablePolicy(f"{name}: `{needed}` is missing")
-        parts[content["part"]].append((_start(name, content["effective_from"], zone), name, content))
+        parts[content["part"]].append((_start(name, content["effective_from"]), name, content))
     for part, found in parts.items():
         if not found:
             raise UnreadablePolicy(f"no document says `part: {part}`")
         found.sort(key=lambda one: (one[0], one[1]))
     first = max(found[0][0] for found in parts.values())
+    # Moments are compared with these at every decision: cheap in one zone.
     starts = sorted({start for found in parts.values() for start, _, _ in found if start >= first} | {first})
     editions = tuple((start, _edition(start, _in_force(parts, start))) for start in starts)
     return Policy(version=editions[-1][1].version, editions=editions)
 
 
-def _start(name: str, value: Any, zone: ZoneInfo) -> datetime:
+def _start(name: str, value: Any) -> datetime:
+    """Midnight of the day in the country's zone, as UTC."""
     if isinstance(value, str):
         try:
             value = date.fromisoformat(value)
@@ -166,7 +188,7 @@ def _start(name: str, value: Any, zone: ZoneInfo) -> datetime:
             raise UnreadablePolicy(f"{name}: `effective_from` is not a date") from None
     if not isinstance(value, date):
         raise UnreadablePolicy(f"{name}: `effective_from` is not a date")
-    return datetime.combine(value, time(), zone)
+    return datetime.combine(value, time(), ZONE).astimezone(UTC)
 
 
 def _in_force(
@@ -179,7 +201,8 @@ def _in_force(
 
 def _edition(start: datetime, documents: Mapping[str, tuple[str, Mapping[str, Any]]]) -> Edition:
     canonical = json.dumps({part: documents[part][1] for part in PARTS}, sort_keys=True, default=str).encode()
-    version = f"{start.date().isoformat()}.{hashlib.sha256(canonical).hexdigest()[:8]}"
+    day = start.astimezone(ZONE).date()
+    version = f"{day.isoformat()}.{hashlib.sha256(canonical).hexdigest()[:8]}"
     law_name, law = documents["law"]
     projections_name, projection_part = documents["projections"]
     projections = _projections(projections_name, projection_part)
@@ -189,23 +212,29 @@ def _edition(start: datetime, documents: Mapping[str, tuple[str, Mapping[str, An
     for rule, row in texts.get("rules", {}).items():
         citations[str(rule)] = str(row.get("source", law["source"]))
     try:
+        absolute = tuple(_never(law_name, row) for row in law["absolute_never"])
+        never_flow = tuple(_never(law_name, row) for row in law["never_flow"])
+        report_also = _also(law_name, law["report"]["also"], Basis.REPORT, "R18", projections)
+        vital_also = _also(law_name, law["vital"]["also"], Basis.VITAL, "R20", projections)
         return Edition(
             version=version,
             matrix=matrix,
             precedence=_precedence(law_name, law["precedence"]),
-            absolute_never=tuple(_never(law_name, row) for row in law["absolute_never"]),
-            never_flow=tuple(_never(law_name, row) for row in law["never_flow"]),
+            absolute_never=absolute,
+            never_flow=never_flow,
             clinical=_classes(law_name, law["clinical"]),
             bands=tuple(_band(row) for row in law["bands"]),
             unknown_age=_band(law["unknown_age"]),
             explicit_bases=frozenset(Basis(basis) for basis in law["sensitive"]["explicit_bases"]),
-            inherent={
-                Sensitivity(label).value: _classes(law_name, classes)
-                for label, classes in law["sensitive"]["inherent"].items()
-            },
+            inherent=_inherent(law_name, law["sensitive"]["inherent"]),
+            sensitive=frozenset(label.value for label in Sensitivity),
             uncertain_withheld=_classes(law_name, law["uncertain_match"]["withheld"]),
-            report_also=_also(law_name, law["report"]["also"], Basis.REPORT, "R18", projections),
-            vital_also=_also(law_name, law["vital"]["also"], Basis.VITAL, "R20", projections),
+            report_also=report_also,
+            vital_also=vital_also,
+            ways=_ways(matrix, {Basis.REPORT: report_also, Basis.VITAL: vital_also}),
+            absolute=_by_cell(absolute),
+            nevers=_by_cell(never_flow),
+            kinds={name: frozenset(path.split(".")[0] for path in paths) for name, paths in projections.items()},
             told_grants=_also(
                 law_name,
                 [{**row, "sectors": law["told"]["sectors"]} for row in law["told"]["grants"]],
@@ -307,9 +336,40 @@ def _matrix(
                 raise UnreadablePolicy(f"{name}: {place} is missing")
             citations[place] = citation
             matrix[data_class, sector] = tuple(
-                _grant(f"{name}: {place}", one, projections, citation) for one in row[sector.value]
+                replace(_grant(f"{name}: {place}", one, projections, citation), place=place)
+                for one in row[sector.value]
             )
     return matrix
+
+
+def _ways(
+    matrix: Mapping[tuple[DataClass, Sector], tuple[Grant, ...]],
+    also: Mapping[Basis, Mapping[tuple[DataClass, Sector], tuple[Grant, ...]]],
+) -> dict[tuple[DataClass, Sector, Basis], tuple[Grant, ...]]:
+    found: dict[tuple[DataClass, Sector, Basis], tuple[Grant, ...]] = {}
+    for (data_class, sector), cell in matrix.items():
+        for basis in Basis:
+            ways = tuple(grant for grant in cell if basis in grant.bases)
+            found[data_class, sector, basis] = ways + also.get(basis, {}).get((data_class, sector), ())
+    return found
+
+
+def _by_cell(rows: tuple[Never, ...]) -> dict[tuple[DataClass, Sector | None], tuple[Never, ...]]:
+    return {
+        (data_class, sector): tuple(
+            row
+            for row in rows
+            if (not row.classes or data_class in row.classes) and (row.to or not row.sectors or sector in row.sectors)
+        )
+        for data_class in DataClass
+        for sector in (None, *Sector)
+    }
+
+
+def _inherent(name: str, rows: Mapping[str, Iterable[Any]]) -> dict[str, frozenset[DataClass]]:
+    if set(rows) != {label.value for label in Sensitivity}:
+        raise UnreadablePolicy(f"{name}: `sensitive.inherent` needs exactly the {len(Sensitivity)} sensitive labels")
+    return {str(label): _classes(name, classes) for label, classes in rows.items()}
 
 
 def _also(

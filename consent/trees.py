@@ -10,10 +10,11 @@ plain walk below and kept with the compiled tree. It is a function of the Consen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from consent.fhir import Node, Tree
 from consent.masks import Masks
@@ -34,8 +35,7 @@ class Result(StrEnum):
     INDETERMINATE = "indeterminate"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, eq=False):
     """A result with the nodes that decided it."""
 
     result: Result
@@ -46,8 +46,7 @@ class Answer:
     """Indeterminate, and one way to settle it is a denial."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """The context in which items are judged; one purpose at a time ("" = the request states none)."""
 
     recipient: Party
