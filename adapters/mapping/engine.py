@@ -24,7 +24,7 @@ from adapters.mapping.script import Script, Speech, compile_script
 from adapters.mapping.structure import fold
 from adapters.mapping.walk import Frame, Reader, Walk
 from adapters.pack import Bundle, Context, Deviation, Head, Reading, Strand, Writing
-from adapters.tree import Node
+from adapters.tree import Node, leaves
 from consent.vocabulary import Event
 
 
@@ -194,17 +194,19 @@ class RowPack:
         found: list[Node] = []
         for place, values in message.when.items():
             said = self._leaf(tree, place, found)
-            if values == ("$present",):
+            if values in (("$present",), ("$absent",)):
                 steps = places.parse(place, (Cursor(self.codec.name),)).steps
-                if not places.walk(tree, steps):
-                    return False
-            elif values == ("$absent",):
-                if said:
+                stands = places.walk(tree, steps) if values[0] == "$present" else self._says(tree, steps)
+                if bool(stands) == (values[0] == "$absent"):
                     return False
             elif said not in values and (said or "$absent" not in values):
                 return False
         nodes += found
         return True
+
+    def _says(self, tree: Node, steps: tuple[str, ...]) -> bool:
+        """Whether something is said at a place, itself or below it."""
+        return any(said.value is not None for found in places.walk(tree, steps) for said in leaves(found))
 
     def _type_place(self) -> str:
         return "MSH[1]-9" if self.codec.name == "er7" else ""
