@@ -194,10 +194,12 @@ class RowPack:
         found: list[Node] = []
         for place, values in message.when.items():
             said = self._leaf(tree, place, found)
-            if values in (("$present",), ("$absent",)):
-                steps = places.parse(place, (Cursor(self.codec.name),)).steps
-                stands = places.walk(tree, steps) if values[0] == "$present" else self._says(tree, steps)
-                if bool(stands) == (values[0] == "$absent"):
+            steps = places.parse(place, (Cursor(self.codec.name),)).steps
+            if values == ("$present",):
+                if not places.walk(tree, steps):
+                    return False
+            elif values == ("$absent",):
+                if self._says(tree, steps):
                     return False
             elif said not in values and (said or "$absent" not in values):
                 return False
