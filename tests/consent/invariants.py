@@ -10,7 +10,7 @@ merely walked past. Invariants about releases are in `invariants_of_release.py`,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from random import Random
@@ -68,9 +68,12 @@ class Case:
         """The decision with the root provision of every consent changed in one of some ways."""
         sector = self.asked.recipient.sector
         assert sector is not None
-        variant = self.rng.randrange(variants) if variants > 1 else 0
-        pool = self.pool
-        return self.given(consents=tuple(pool.changed(c, sector, how, variant, change) for c in self.facts.consents))
+        variant, pool = self.rng.randrange(variants), self.pool
+
+        def rewrite(resource: Mapping[str, Any], rng: Random) -> dict[str, Any]:
+            return {**resource, "provision": change(resource["provision"], rng)}
+
+        return self.given(consents=tuple(pool.changed(c, sector, how, variant, rewrite) for c in self.facts.consents))
 
     def rests_on(self, basis: Basis) -> bool:
         """Whether anything leaves on this ground."""
@@ -95,7 +98,7 @@ def never_more(before: Decision, after: Decision) -> None:
     assert all(now <= then for then, now in zip(old, new, strict=True)), (old, new)
 
 
-def provisions(node: dict[str, Any]) -> list[dict[str, Any]]:
+def provisions(node: Mapping[str, Any]) -> list[dict[str, Any]]:
     return node.get("provision", [])
 
 
@@ -137,11 +140,11 @@ def check_03_withdrawing_a_permit_never_reveals_more(case: Case) -> bool:
 def check_04_narrowing_what_permits_never_reveals_more(case: Case) -> bool:
     """Drop a purpose of a permit without exceptions, or any kind of fact that grants: nothing opens."""
 
-    def narrowed(node: dict[str, Any], rng: Random) -> dict[str, Any]:
+    def narrowed(node: Mapping[str, Any], rng: Random) -> dict[str, Any]:
         children = [narrowed(child, rng) for child in provisions(node)]
         if node.get("type") == "permit" and not children and len(node.get("purpose", ())) > 1:
             return {**node, "purpose": node["purpose"][1:]}
-        return {**node, "provision": children} if children else node
+        return {**node, "provision": children} if children else dict(node)
 
     never_more(case.was, case.rewritten("narrowed", 1, narrowed))
     kind = pick(case.rng, ("treating", "plans", "orders", "reports", "emergencies", "team", "referrals"))
@@ -155,7 +158,7 @@ def check_04_narrowing_what_permits_never_reveals_more(case: Case) -> bool:
 def check_05_order_duplication_and_splitting_do_not_matter(case: Case) -> bool:
     """Shuffle and repeat provisions and facts, split a repeat into siblings: the same views."""
 
-    def mixed(node: dict[str, Any], rng: Random) -> dict[str, Any]:
+    def mixed(node: Mapping[str, Any], rng: Random) -> dict[str, Any]:
         children = [mixed(child, rng) for child in provisions(node)]
         for child in list(children):
             if len(child.get("purpose", ())) == 2 and "provision" not in child:
@@ -165,10 +168,10 @@ def check_05_order_duplication_and_splitting_do_not_matter(case: Case) -> bool:
             children.append(pick(rng, children))
             rng.shuffle(children)
             return {**node, "provision": children}
-        return node
+        return dict(node)
 
     consents = list(case.facts.consents)
-    assert rank(case.rewritten("mixed", 3, mixed)) == rank(case.was)
+    assert rank(case.rewritten("mixed", 2, mixed)) == rank(case.was)
     case.rng.shuffle(consents)
     twice = [*consents, *consents[:1]]
     turned = {kind: getattr(case.facts, kind)[::-1] for kind in ("relationships", "orders", "team")}
@@ -178,16 +181,15 @@ def check_05_order_duplication_and_splitting_do_not_matter(case: Case) -> bool:
 
 def check_06_what_cannot_be_read_never_reveals_more(case: Case) -> bool:
     """Put something unknown anywhere into every consent: none of them is a ground, and nothing opens."""
-    odd = pick(case.rng, range(len(ODD)))
 
-    def spoiled(node: dict[str, Any], rng: Random) -> dict[str, Any]:
+    def spoiled(node: Mapping[str, Any], rng: Random) -> dict[str, Any]:
         children = provisions(node)
         if children and rng.randrange(2):
             which = rng.randrange(len(children))
             return {**node, "provision": [spoiled(c, rng) if n == which else c for n, c in enumerate(children)]}
-        return {**node, **ODD[odd]}
+        return {**node, **pick(rng, ODD)}
 
-    spoilt = case.rewritten(f"spoiled {odd}", 2, spoiled)
+    spoilt = case.rewritten("spoiled", 4, spoiled)
     assert not any(verdict.basis is Basis.CONSENT for verdict in spoilt.verdicts)
     never_more(case.was, spoilt)
     return case.rests_on(Basis.CONSENT)
@@ -195,13 +197,12 @@ def check_06_what_cannot_be_read_never_reveals_more(case: Case) -> bool:
 
 def check_07_inactive_consents_never_permit(case: Case) -> bool:
     """No consent that is inactive, replaced, expired or unborn is a ground; the dead ones say nothing at all."""
-    way = case.rng.randrange(4)
+    way, sector = case.rng.randrange(4), case.asked.recipient.sector
+    assert sector is not None
 
     def dead(one: ConsentFact) -> ConsentFact:
         if way == 0:
-            status = DEAD[len(one.ref.id) % 3]
-            assert one.tree is not None
-            return replace(one, resource={**one.resource, "status": status}, tree=replace(one.tree, status=status))
+            return case.pool.changed(one, sector, "dead", 0, lambda was, rng: {**was, "status": pick(rng, DEAD)})
         if way == 1:
             return replace(one, replaced=True)
         return replace(one, given_at=AT - timedelta(days=800) if way == 2 else AT + timedelta(seconds=1))
@@ -225,16 +226,16 @@ def check_08_nothing_recorded_means_nothing_leaves(case: Case) -> bool:
 def check_09_a_denial_beats_a_permit_beside_it(case: Case) -> bool:
     """Put beside every nested permit its own denial, or nothing but the two into an opt-in consent: nothing opens."""
 
-    def opposed(node: dict[str, Any], rng: Random) -> dict[str, Any]:
+    def opposed(node: Mapping[str, Any], rng: Random) -> dict[str, Any]:
         children = [opposed(child, rng) for child in provisions(node)]
         twins = [
             {k: v for k, v in child.items() if k != "provision"} | {"type": "deny"}
             for child in children
             if child.get("type") == "permit"
         ]
-        return {**node, "provision": [*children, *twins]} if twins else node
+        return {**node, "provision": [*children, *twins]} if twins else dict(node)
 
-    def paired(node: dict[str, Any], rng: Random) -> dict[str, Any]:
+    def paired(node: Mapping[str, Any], rng: Random) -> dict[str, Any]:
         alone = {k: v for k, v in node.items() if k != "provision"}
         return {"type": "deny", "provision": [alone | {"type": "permit"}, alone | {"type": "deny"}]}
 

@@ -7,7 +7,7 @@ Hypothesis's randoms alike; the first of every choice is the dullest one, so tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from random import Random
@@ -55,8 +55,8 @@ from tests.consent.world import (
 )
 
 T = TypeVar("T")
-Change = Callable[[dict[str, Any], Random], dict[str, Any]]
-"""What is done to a provision, by a chance of its own, so that a variant is the same whoever asks for it first."""
+Change = Callable[[Mapping[str, Any], Random], dict[str, Any]]
+"""What is done to a resource or provision, by a chance of its own: a variant is the same whoever asks for it first."""
 
 CODES = (Code(LOINC, "a"), Code(LOINC, "b"))
 SECTORS = tuple(Sector)
@@ -329,12 +329,11 @@ class Pool:
         self._changed: dict[tuple[str, str, str, int], ConsentFact] = {}
 
     def changed(self, fact: ConsentFact, sector: Sector, how: str, variant: int, change: Change) -> ConsentFact:
-        """The consent with its root provision changed in one variant of one way, compiled the first time."""
+        """The consent with its text changed in one variant of one way, compiled the first time."""
         key = (sector.value, fact.ref.id, how, variant)
         found = self._changed.get(key)
         if found is None:
-            provision = change(fact.resource["provision"], Random(" ".join(map(str, key))))
-            resource = {**fact.resource, "provision": provision}
+            resource = change(fact.resource, Random(" ".join(map(str, key))))
             found = self._changed[key] = replace(fact, resource=resource, tree=read_consent(resource))
         return found
 
