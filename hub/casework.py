@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from consent.people import people_at
 from hub import facts, identity, referrals
 from hub.accounts import account
+from hub.authoring import warnings_of
 from hub.errors import Conflict, Fault, Forbidden, Invalid
 from hub.facts import BY_THE_HUB, KINDS, read_body
 from hub.failpoints import reached
@@ -74,6 +75,8 @@ class Recorded:
     at: datetime | None = None
     by: str = ""
     body: Mapping[str, Any] | None = None
+    warnings: tuple[Mapping[str, Any], ...] = ()
+    """Of a consent just recorded: what whoever wrote it should see (`consent.authoring`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,8 @@ def record(parts: Parts, actor: str, case: str, kind: str, body: Mapping[str, An
     with _changing(parts) as change:
         if fact and kind == "consent" and facts.newest(change.unit, parts.vault, case, fact).body.get("withdrawn_at"):
             raise Conflict("A withdrawn consent does not come back; record a new one.")
-        return change.record(actor, case, kind, given, fact)
+        warnings = warnings_of(parts, change.unit, case, given, fact) if kind == "consent" else ()
+        return replace(change.record(actor, case, kind, given, fact), warnings=warnings)
 
 
 DATED = frozenset({"plan", "emergency", "authority"})
@@ -222,9 +226,10 @@ def turn_into_consent(parts: Parts, actor: str, case: str, claim: str, consent: 
         raise Invalid("A claim becomes a consent only with evidence.", faults=(fault,))
     with _changing(parts) as change:
         facts.newest(change.unit, parts.vault, case, claim, "consent-claim")
+        warnings = warnings_of(parts, change.unit, case, consent)
         kept = change.record(actor, case, "consent", dict(consent))
         change.settle_claims(actor, case, "consent-claim", lambda _claim: True, kept.fact, only=claim)
-        return kept
+        return replace(kept, warnings=warnings)
 
 
 def withdraw(parts: Parts, actor: str, case: str, consent: str, by: str) -> Withdrawing:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli.desk import As, Input, Json, at_desk, language, read_input, read_object
+from hub.cli.desk import As, Input, Json, at_desk, known_language, language, read_input, read_object
 from hub.cli.output import print_json, print_rows
 
 case = typer.Typer(help="A child's case and its facts.", rich_markup_mode=None, no_args_is_help=True)
@@ -136,6 +136,30 @@ def record_consent(case_id: CaseId, file: Input, admin: As) -> None:
     with at_desk(admin, "consent-record") as (parts, caller):
         recorded = casework.record(parts, caller.id, case_id, "consent", body)
     print_json(recorded)
+
+
+@consent.command("check")
+def check_consent(
+    file: Input,
+    lang: Annotated[str, typer.Option(help="vi or en; default HUB_LANG.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Check a Consent, or the body of one to be recorded, without a hub: clashes, empty permits, dead clauses, ..."""
+    from consent import policy_documents, read_policy
+    from consent.authoring import Severity, check
+    from consent.authoring import as_json as shown
+    from consent.outside import consents_from_input
+    from hub.clock import SystemClock
+    from hub.settings import read_settings
+
+    body, settings, at = read_object(file), read_settings(), SystemClock().now()
+    (given,) = consents_from_input({"consents": [body]}, {}, at)
+    found = check(given, read_policy(policy_documents()), at, zone=settings.zone)
+    said = known_language(lang) or settings.lang
+    rows = [{**shown(one), "says": one.vi if said == "vi" else one.en} for one in found]
+    print_rows(rows, ("severity", "place", "code", "says"), as_json)
+    if any(one.severity is Severity.REFUSED for one in found):
+        raise typer.Exit(2)
 
 
 @consent.command("from-claim")

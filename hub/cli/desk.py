@@ -49,11 +49,14 @@ def at_desk(admin: str, what: str = "") -> Iterator[tuple[Parts, Caller]]:
 
 def language(parts: Parts, given: str) -> Lang:
     """The language asked for, or that of the settings."""
-    if given in LANGS:
-        return "vi" if given == "vi" else "en"
-    if given:
+    return known_language(given) or parts.settings.lang
+
+
+def known_language(given: str) -> Lang | None:
+    """The language asked for, if one was; another one is wrong usage."""
+    if given not in ("", *LANGS):
         raise typer.BadParameter(f"--lang is one of {', '.join(LANGS)}")
-    return parts.settings.lang
+    return "vi" if given == "vi" else "en" if given == "en" else None
 
 
 def read_input(name: str) -> bytes:

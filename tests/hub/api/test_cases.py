@@ -160,6 +160,20 @@ def test_a_preview_supposes_a_suspect_a_birthday_and_an_order(door: Door) -> Non
         assert door.ask(CONSENTS, "POST", path, json=wrong).status_code == 422
 
 
+def test_a_consent_is_recorded_with_what_its_writer_should_see(door: Door) -> None:
+    """Without evidence or end it is recorded with warnings; an empty nested permit is refused, by its place."""
+    case, child = door.world.case(), door.world.child()
+    body = consent(child, "child", SHELTER, child) | {"evidence": ""}
+    path = f"/cases/{case}/facts"
+    kept = tell(door, CONSENTS, path, {"kind": "consent", "body": body})
+    assert {"no-evidence", "no-end"} <= {one["code"] for one in kept["warnings"]}
+    assert all(one["vi"] and one["en"] and one["place"] for one in kept["warnings"])
+    body["resource"]["provision"]["provision"] = [{"type": "permit"}]
+    refused = door.ask(CONSENTS, "POST", path, json={"kind": "consent", "body": body})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["place"] == "provision.provision[0]"
+
+
 def test_unmasking_over_http_needs_a_named_officer_and_a_purpose(door: Door) -> None:
     """Nobody's officer hears 403; without a purpose the request is not understood."""
     path = f"/cases/{door.world.case()}/preview"

@@ -80,6 +80,22 @@ def test_decide_answers_whatever_the_decision(capsys: pytest.CaptureFixture[str]
     assert hub(capsys, "decide", str(file))[0] == 2
 
 
+def test_a_consent_is_checked_without_a_hub(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Findings by place, in the asked language; exit 2 only for what would be refused."""
+    clause = {"type": "permit", "purpose": [{"code": "TREAT"}]}
+    file = tmp_path / "consent.json"
+    consent = {"resourceType": "Consent", "status": "active", "provision": clause}
+    file.write_text(json.dumps(consent), "utf-8")
+    code, said, _ = hub(capsys, "consent", "check", str(file), "--lang", "vi", "--json")
+    assert code == 0
+    assert {one["code"]: one["says"] for one in json.loads(said)}["no-recipient"].startswith("Cho phép gửi")
+    file.write_text(json.dumps(consent | {"provision": clause | {"provision": [{"type": "permit"}]}}), "utf-8")
+    code, said, _ = hub(capsys, "consent", "check", str(file), "--lang", "en")
+    assert (code, "empty-permit" in said) == (2, True)
+    assert hub(capsys, "consent", "check", __file__)[0] == 2
+    assert hub(capsys, "consent", "check", str(file), "--lang", "fr")[0] == 64
+
+
 def test_help_loads_nothing_heavy() -> None:
     """`hub --help` names every command without loading the database, web or FHIR libraries."""
     program = (
