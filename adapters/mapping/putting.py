@@ -20,11 +20,10 @@ def putter(row: Row, env: Env, path: Path) -> Callable[[Frame, Any], bool]:
     if not path.steps:
         raise row.fail("a value cannot be the element itself")
     before, last = path.steps[:-1], path.steps[-1]
-    data_class = env.class_of(row)
-    extensions = label_extensions(data_class if data_class != env.marked else "", row.labels)
+    extensions = _labels(row, env)
     name, is_list, impose = last.name, last.is_list, ways.imposer(last.tests)
     reach = ways.reacher(before) if before else None
-    if not is_list and not extensions and not row.codes:
+    if is_simple(row, env, path):
         return _simple(name, reach)
 
     def put(frame: Frame, value: Any) -> bool:
@@ -49,6 +48,16 @@ def putter(row: Row, env: Env, path: Path) -> Callable[[Frame, Any], bool]:
         return True
 
     return put
+
+
+def _labels(row: Row, env: Env) -> list[dict[str, Any]]:
+    data_class = env.class_of(row)
+    return label_extensions(data_class if data_class != env.marked else "", row.labels)
+
+
+def is_simple(row: Row, env: Env, path: Path) -> bool:
+    """Whether putting is no more than setting a name: no list, no label of its own, no code that may be kept."""
+    return bool(path.steps) and not path.steps[-1].is_list and not row.codes and not _labels(row, env)
 
 
 def _simple(name: str, reach: ways.Reach | None) -> Callable[[Frame, Any], bool]:

@@ -15,10 +15,10 @@ from adapters.mapping.env import Env
 from adapters.mapping.making import making
 from adapters.mapping.paths import Path
 from adapters.mapping.places import Place
+from adapters.mapping.plain import Leaf, cell_reader, leaf_reader
 from adapters.mapping.plans import ALWAYS, Need, need, planned
-from adapters.mapping.putting import default_of, putter
+from adapters.mapping.putting import default_of, is_simple, putter
 from adapters.mapping.rows import Row
-from adapters.mapping.short import Text, is_plain, text_at
 from adapters.mapping.structure import Group
 from adapters.mapping.values import Transform, compile_value
 from adapters.mapping.walk import Frame, Made, Reader
@@ -83,7 +83,6 @@ def _at(row: Row, env: Env, place: Place) -> Reader:
     missing = _missing(row, env)
     strict = env.strict
     if not row.when:
-        text = text_at(place) if env.short and _is_leaf(row) and not place.up else None
 
         def read_plain(frame: Frame) -> bool:
             nodes = walk_to(frame)
@@ -94,7 +93,7 @@ def _at(row: Row, env: Env, place: Place) -> Reader:
                     return True
             return missing(frame)
 
-        return read_plain if text is None else _short(row, env, text, place.steps, read_plain)
+        return (_short(row, env, place, take, read_plain) if env.short else None) or read_plain
 
     def read(frame: Frame) -> bool:
         nodes = walk_to(frame)
@@ -111,34 +110,18 @@ def _at(row: Row, env: Env, place: Place) -> Reader:
     return read
 
 
-def _is_leaf(row: Row) -> bool:
-    return not (row.make or row.is_block or row.split)
-
-
-def _short(row: Row, env: Env, text_of: Text, steps: tuple[str, ...], long: Reader) -> Reader:
-    """A row that carries one value, taken as raw text; whatever is not plain goes the long way."""
-    path, missing = env.path(row.to, row), _missing(row, env)
-    transform = _transform(row, path, env)
-    put, where, read_value = putter(row, env, path), ways.imposer(env.tests(row.where, row)), transform.read
-    plain = transform.plain
-
-    def read(frame: Frame) -> bool:
-        node = frame.node
-        text = text_of(node)
-        if not text:
-            return long(frame) if text is None else missing(frame)
-        if not is_plain(text):
-            return long(frame)
-        spot = (node, steps)
-        said = text if plain else read_value(text, frame.walk, spot)
-        if said is None or not put(frame, said):
-            return missing(frame)
-        frame.walk.seen.append(spot)
-        if where is not None:
-            where(frame.element)
-        return True
-
-    return read
+def _short(row: Row, env: Env, place: Place, take: Callable[[Frame, Node], bool], long: Reader) -> Reader | None:
+    """The row on raw text; None when its place has no such way."""
+    missing = _missing(row, env) if row.required or row.default else None
+    if row.make or row.is_block:
+        return cell_reader(place, take, missing, long)
+    if row.split:
+        return None
+    path = env.path(row.to, row)
+    put = putter(row, env, path)
+    name = path.steps[-1].name if is_simple(row, env, path) and len(path.steps) == 1 else ""
+    leaf = Leaf(_transform(row, path, env), put, name, ways.imposer(env.tests(row.where, row)), missing)
+    return leaf_reader(place, leaf, long)
 
 
 def _transform(row: Row, path: Path, env: Env) -> Transform:

@@ -38,6 +38,13 @@ def text_at(place: Place) -> Text | None:
     return _in_segment(steps)
 
 
+def cell_in_group(place: Place) -> tuple[str, int] | None:
+    """The segment and field of a place that is a whole field of a group's segment."""
+    if text_at(place) is None or place.base.inside or len(place.steps) != 2 or not place.steps[1].isdigit():
+        return None
+    return (place.steps[0], int(place.steps[1])) if not place.steps[0].isdigit() else None
+
+
 def _in_field(steps: tuple[str, ...]) -> Text | None:
     if not steps:
         return lambda node: str(node.text)
@@ -99,7 +106,7 @@ def _field_in_group(name: str, number: int) -> Text:
 
 def _in_fields(steps: tuple[str, ...]) -> Callable[[list[str]], str | None] | None:
     """The way from a segment's fields on; ``5[2]`` is nothing in a field that does not repeat."""
-    if not steps or not (steps[0].isdigit() or len(steps) == 1):
+    if not steps or not steps[0][0].isdigit():
         return None
     number, _, repeat = steps[0].removesuffix("]").partition("[")
     field = int(number)

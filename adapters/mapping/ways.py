@@ -11,6 +11,7 @@ from adapters.mapping.paths import ABSENT, PRESENT, Json, Own, Step, Test, text_
 Find = Callable[[Any], list[Any]]
 """From an element: every value at the end of a path, as :func:`adapters.mapping.paths.slots` finds them."""
 Check = Callable[[Any], bool]
+Imposer = Callable[[Json], None]
 Reach = Callable[[Json, Own], Json]
 
 
@@ -105,7 +106,7 @@ def _reach(step: Step) -> Reach:
     return selected
 
 
-def imposer(tests: tuple[Test, ...]) -> Callable[[Json], None] | None:
+def imposer(tests: tuple[Test, ...]) -> Imposer | None:
     """Makes every equality (the first of a membership) hold; None when there are none."""
     said = tuple(test for test in tests if test.values not in ((PRESENT,), (ABSENT,)))
     if not said:
@@ -119,7 +120,7 @@ def imposer(tests: tuple[Test, ...]) -> Callable[[Json], None] | None:
     return say if len(steps) > 1 else steps[0]
 
 
-def _impose_below(test: Test, value: Any) -> Callable[[Json], None]:
+def _impose_below(test: Test, value: Any) -> Imposer:
     holds, last = _check(test), test.path.steps[-1]
     ways = [_first_of(step) for step in test.path.steps[:-1]]
 
@@ -141,7 +142,7 @@ def _first_of(step: Step) -> Reach:
     return _reach(step) if step.tests or not step.is_list else lambda element, own: paths.reach(element, (step,), None)
 
 
-def _impose(test: Test) -> Callable[[Json], None]:
+def _impose(test: Test) -> Imposer:
     name, values = test.path.steps[-1].name, frozenset(test.values)
     value = paths.typed(test.values[0], test.path.kind)
     if len(test.path.steps) > 1 or test.path.steps[0].is_list:
