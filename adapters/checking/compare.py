@@ -32,6 +32,17 @@ def messages_of(pack: Pack) -> list[dict[str, str]]:
     ]
 
 
+def titles_of(pack: Pack) -> Mapping[str, str]:
+    """What a pack is called, in Vietnamese (`vi`) and English (`en`)."""
+    assert isinstance(pack, RowPack | BundlePack)
+    return pack.titles
+
+
+def codec_of(pack: Pack) -> str:
+    """The syntax of a pack."""
+    return pack.codec.name if isinstance(pack, RowPack) else "fhir"
+
+
 def rows_of(message: Message) -> Iterator[tuple[str, Row]]:
     """Every row of a message with the place that it reads, seen from the message; shapes are gone into."""
     yield from _rows(message.rows, "", message, ())
