@@ -148,7 +148,8 @@ def _day(text: str) -> datetime:
 
 
 def _stands(bundle: Bundle, place: str) -> bool:
-    """Whether something stands at a canonical place as an Unwritable names it (``Patient.name.family``)."""
+    """Whether something stands at a canonical place as an Unwritable names it (``Patient.name.family``); a code does
+    not count, since the recipient may have no word for it."""
     kind, _, way = place.partition(".")
     for entry in bundle["entry"]:
         resource: Any = entry["resource"]
@@ -160,5 +161,5 @@ def _stands(bundle: Bundle, place: str) -> bool:
             path = paths.parse(way, kind)
         except AdapterError:
             return False
-        return next(paths.slots(resource, path.steps), None) is not None
+        return path.kind not in ("Coding", "code") and next(paths.slots(resource, path.steps), None) is not None
     return False

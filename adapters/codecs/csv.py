@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -43,13 +44,15 @@ def _unzip(raw: bytes) -> Iterator[tuple[str, bytes]]:
             infos = [info for info in archive.infolist() if not info.is_dir()]
             if len(infos) > _MAX_FILES or sum(info.file_size for info in infos) > MAX_BYTES:
                 raise TooLarge("", "size", "the files are too many or too large")
+            if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in infos):
+                raise Malformed("", "syntax", "pack the files with the usual ZIP compression (deflate)")
             for info in infos:
                 with archive.open(info) as member:
                     body = member.read(MAX_BYTES + 1)
                 if len(body) > MAX_BYTES:
                     raise TooLarge("", "size", "the files are too large")
                 yield info.filename.rpartition("/")[2], body
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError):
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError):
         raise Malformed("", "syntax", "this is no readable ZIP of CSV files") from None
 
 

@@ -33,6 +33,8 @@ def parse(raw: bytes) -> Parsed:
     """
     guard_size(raw)
     deviations: list[Deviation] = []
+    if raw.count(b"{") > MAX_NODES:
+        raise TooLarge("", "count", f"more than {MAX_NODES} places")
     if raw.startswith(b"\xef\xbb\xbf"):
         deviations.append(Deviation("", "a byte order mark"))
         raw = raw[3:]

@@ -29,6 +29,8 @@ def parse(raw: bytes, namespaces: Mapping[str, str]) -> Parsed:
     Raises :class:`Malformed` for what is not well-formed or has a DTD, :class:`TooLarge` past the limits.
     """
     guard_size(raw)
+    if raw.count(b"<") > 2 * MAX_NODES:  # before libxml2 makes them all: each element has two at the most
+        raise TooLarge("", "count", f"more than {MAX_NODES} places")
     start = _PROLOG.search(raw)
     if (
         b"<!DOCTYPE" in raw[: start.start() if start else None]
