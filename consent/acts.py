@@ -267,14 +267,17 @@ def _all_purposes(applied: tuple[Applied, ...], item: Item) -> Answer:
             if answer.result is result:
                 explicit = any(one.explicit for one in answers)
                 return Answer(result, answer.nodes, explicit, any(one.may_deny for one in answers))
-    return answers[0]
+    return Answer(Result.PERMIT, answers[0].nodes, parts=tuple(answers))
 
 
 def _names_labels(answer: Answer, labels: frozenset[str], edition: Edition) -> bool:
-    """R26: a permit covers a sensitive label only where one deciding clause names it, or a class that says it."""
+    """R26: a permit covers a sensitive label only where one deciding clause names it, or a class that says it; where
+    several purposes were asked for, for each of them."""
     sensitive = labels & edition.sensitive
     if not sensitive:
         return True
+    if answer.parts:
+        return all(_names_labels(part, labels, edition) for part in answer.parts)
     for node in answer.nodes:
         named = {code.code for code in node.labels or ()}
         if node.codes is not None:

@@ -44,6 +44,8 @@ class Answer(msgspec.Struct, frozen=True, eq=False):
     """A denial that somebody stated, not merely the base rule of an opt-in consent."""
     may_deny: bool = False
     """Indeterminate, and one way to settle it is a denial."""
+    parts: tuple[Answer, ...] = ()
+    """Where several purposes were asked for: the permitting answer for each of them."""
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -166,7 +168,8 @@ class Reading:
         if own.result is Result.PERMIT and not may_deny:
             return own
         if own.result is Result.DENY and all(answer.may_deny for answer in unsure):
-            return own
+            # A clause that cannot be read may be a stated denial, and then it outranks more than the base rule does.
+            return Answer(Result.DENY, own.nodes, explicit=True)
         return Answer(Result.INDETERMINATE, nodes, may_deny=may_deny or own.explicit or own.may_deny)
 
 
