@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from adapters.checking.chance import Chance
+from adapters.mapping.carrying import ORDINAL
 from adapters.mapping.codes import CodeMap
 from adapters.mapping.paths import Path
-from adapters.mapping.reader import ORDINAL
 from adapters.mapping.rows import Row
 from adapters.tree import Scalar
 
