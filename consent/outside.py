@@ -25,9 +25,20 @@ from consent.moments import interval
 from consent.release import release
 from consent.requests import CORNERS
 from consent.rulebook import Policy
-from consent.vocabulary import DATA_CLASS_SYSTEM, Action, DataClass, Event, Purpose
+from consent.vocabulary import (
+    ACT_CODE_SYSTEM,
+    DATA_CLASS_SYSTEM,
+    HUB_BASE,
+    Action,
+    DataClass,
+    Event,
+    Purpose,
+    View,
+)
 
 ZONE: Final = "Asia/Ho_Chi_Minh"
+OBLIGATION_SYSTEM: Final = f"{HUB_BASE}/CodeSystem/obligation"
+"""Duties that v3 ActCode has no code for."""
 _FACT_LISTS: Final = {
     "relationships": ("relationships", model.Relationship),
     "suspicions": ("suspicions", model.Suspicion),
@@ -59,22 +70,51 @@ def decide_input(payload: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     bundle = label(_bundle(payload), policy)
     # Without a word about person, recipient or facts there is nothing for the law to judge.
     alone = profile != "hub" or not any(payload.get(key) for key in ("person", "recipient", "facts"))
-    disclosure = _disclosure(payload, references, facts, bundle, alone)
+    disclosure = _disclosure(payload, references, facts, bundle)
+    request = payload.get("request", {})
+    category = frozenset(codes_of(request.get("category")))
     if alone:
-        request = payload.get("request", {})
         asked = Asked(
             purposes=tuple(dict.fromkeys(code.code for code in codes_of(request.get("purposeOfUse")))) or ("",),
             actions=tuple(dict.fromkeys(code.code for code in codes_of(request.get("action")))) or ("disclose",),
-            category=frozenset(codes_of(request.get("category"))),
+            category=category,
         )
         decision = decide_alone(disclosure, facts, policy, at, CORNERS[profile], asked)
     else:
-        decision = decide(disclosure, facts, policy, at)
+        facts = replace(facts, consents=tuple(one for one in facts.consents if _of_category(one, category)))
+        asked_for = replace(
+            disclosure,
+            purposes=_purposes(request),
+            items=disclosure.items if "resources" in payload else _probes(request),
+        )
+        decision = _for_all(
+            [decide(replace(asked_for, action=action), facts, policy, at) for action in _actions(request)]
+        )
     answer = _answer(decision)
     if "resources" in payload:
         released = release(bundle, decision)
         answer["released"] = [entry["resource"] for entry in released.get("entry", ())] if decision.leaves else []
     return answer
+
+
+def _of_category(fact: ConsentFact, category: frozenset[Code]) -> bool:
+    """Whether a consent is of a category asked for; asked for none, every one is."""
+    return not category or not category.isdisjoint(fact.tree.categories)
+
+
+def _for_all(decisions: list[model.Decision]) -> model.Decision:
+    """One decision for several actions: what every one of them lets out, else the first that lets nothing out."""
+    closed = next((one for one in decisions if not one.leaves), None)
+    if closed is not None or len(decisions) == 1:
+        return closed or decisions[0]
+    least = tuple(
+        min(same, key=lambda one: one.view.rank) for same in zip(*(d.verdicts for d in decisions), strict=True)
+    )
+    leaves = any(one.view is not View.NONE for one in least)
+    outcome = model.Outcome.PERMIT if leaves else model.Outcome.DENY
+    projections = {name: paths for one in decisions for name, paths in one.projections.items()}
+    reasons = tuple(dict.fromkeys(reason for one in decisions for reason in one.reasons))
+    return replace(decisions[0], outcome=outcome, verdicts=least, reasons=reasons, projections=projections)
 
 
 def moment(value: Any, place: str) -> datetime:
@@ -176,12 +216,11 @@ def _bundle(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _disclosure(
-    payload: Mapping[str, Any], references: Mapping[str, Any], facts: Facts, bundle: dict[str, Any], alone: bool
+    payload: Mapping[str, Any], references: Mapping[str, Any], facts: Facts, bundle: dict[str, Any]
 ) -> Disclosure:
     request = payload.get("request", {})
     if not isinstance(request, Mapping):
         raise UnreadableInput("request: not an object")
-    items = items_of(bundle) if "resources" in payload else () if alone else _probes(request)
     event = request.get("event")
     return Disclosure(
         sender=Party(""),
@@ -189,9 +228,8 @@ def _disclosure(
         person=facts.person,
         case="",
         event=_member(Event, event, "request.event") if event else None,
-        purposes=frozenset() if alone else _purposes(request),
-        action=Action.DISCLOSE if alone else _action(request),
-        items=items,
+        purposes=frozenset(),
+        items=items_of(bundle) if "resources" in payload else (),
         referral=str(request.get("referral", "")),
         classes=codes_of(request.get("class")),
     )
@@ -202,11 +240,10 @@ def _purposes(request: Mapping[str, Any]) -> frozenset[Purpose]:
     return frozenset(_member(Purpose, one.code, "request.purposeOfUse") for one in stated)
 
 
-def _action(request: Mapping[str, Any]) -> Action:
+def _actions(request: Mapping[str, Any]) -> list[Action]:
     stated = codes_of(request.get("action"))
-    if len(stated) > 1:
-        raise UnreadableInput("request.action: one action at a time is judged on all layers")
-    return Action.DISCLOSE if not stated else Action(_member(Action, stated[0].code, "request.action"))
+    found = [Action(_member(Action, one.code, "request.action")) for one in stated]
+    return list(dict.fromkeys(found)) or [Action.DISCLOSE]
 
 
 def _probes(request: Mapping[str, Any]) -> tuple[Item, ...]:
@@ -303,6 +340,8 @@ def _value(hint: Any, value: Any, place: str) -> Any:
         return _value(next(one for one in arguments if one is not type(None)), value, place)
     if origin in (tuple, frozenset):
         return origin(_value(arguments[0], one, place) for one in as_list(value))
+    if hint is Code:
+        return _code(value, place)
     if hint is Span and isinstance(value, Mapping):
         return Span(
             *(None if value.get(end) is None else moment(value[end], f"{place}.{end}") for end in ("start", "end"))
@@ -320,6 +359,16 @@ def _value(hint: Any, value: Any, place: str) -> Any:
     return value
 
 
+def _code(value: Any, place: str) -> Code:
+    """A Coding (its display is not read), a pair of system and code, or a bare code."""
+    if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(one, str) for one in value):
+        return Code(*value)
+    found = codes_of(value)
+    if len(found) != 1:
+        raise UnreadableInput(f"{place}: a coding is wanted")
+    return found[0]
+
+
 def _member(kind: Any, value: Any, place: str) -> Any:
     try:
         return kind(value)
@@ -331,11 +380,12 @@ def _member(kind: Any, value: Any, place: str) -> Any:
 
 
 def _answer(decision: model.Decision) -> dict[str, Any]:
+    rests_on = {ref for reason in decision.reasons for ref in reason.read}
     return {
         "decision": decision.outcome.value,
         "obligations": [_obligation(one) for one in decision.obligations],
         "residual": [{"type": one.type, "codes": [_coding(code) for code in one.codes]} for one in decision.residual],
-        "basedOn": [f"Consent/{ref.id}" for ref in decision.read if ref.kind == "consent"],
+        "basedOn": [f"Consent/{ref.id}" for ref in decision.read if ref.kind == "consent" and ref in rests_on],
         "reasons": [
             {"code": one.code, "rule": one.rule, "citation": one.citation, "policyVersion": one.policy_version}
             for one in decision.reasons
@@ -357,8 +407,9 @@ def _obligation(one: model.Obligation) -> dict[str, Any]:
         parameters["exceptAnyOfCodes"] = [_coding(code) for code in one.except_any_of]
     if one.detail:
         parameters["detail"] = one.detail
-    system = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
-    return {"id": {"system": system, "code": _OBLIGATION_CODES.get(one.kind, one.kind.value)}, "parameters": parameters}
+    known = _OBLIGATION_CODES.get(one.kind)
+    coding = Code(ACT_CODE_SYSTEM, known) if known else Code(OBLIGATION_SYSTEM, one.kind.value)
+    return {"id": _coding(coding), "parameters": parameters}
 
 
 def _coding(code: Code) -> dict[str, str]:
