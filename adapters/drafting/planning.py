@@ -92,6 +92,10 @@ class Planner:
         fields = {**at, "make": "Patient", **start, **{key: value for key, value in role.make.items() if key != "make"}}
         block = Block()
         self._inside(spot, Here(role), block)
+        fields["key"] = _keys_held(fields["key"], block)
+        if not fields["key"]:
+            del fields["key"]
+            self._doubt(spot, "nothing here identifies the child: two messages about one child are two children")
         rows = sorted(block.rows, key=lambda row: row.order)
         return DraftRow(fields, rows, guessed(0.7, "the child"), (spot.place,))
 
@@ -161,6 +165,7 @@ class Planner:
         for row in inner.rows:
             if row.fields.get("to") in role.constants:
                 row.fields.setdefault("default", role.constants[row.fields["to"]])
+        make["key"] = _keys_held(make["key"], inner) or [{"of": "child"}]
         fields = {**at, **make}
         constants = [
             DraftRow({"to": path, "default": value})
@@ -356,6 +361,22 @@ class Planner:
 
 
 _CHILDS = frozenset({"child", "case", "visit", "allegation", "diagnosis", "request"})
+
+
+def _keys_held(keys: Iterable[Any], block: Block) -> list[Any]:
+    """Those keys of a role that the drafted rows fill."""
+    held: list[Any] = []
+    for key in keys:
+        if isinstance(key, str):
+            if any(path.startswith(key) for path in block.filled):
+                held.append(key)
+        elif by := [path for path in key["by"] if any(_meet(path, filled) for filled in block.filled)]:
+            held.append({**key, "by": by})
+    return held
+
+
+def _meet(path: str, filled: str) -> bool:
+    return path.startswith(filled) or filled.startswith(path)
 
 
 def _why(seen: Look) -> str:
