@@ -25,8 +25,8 @@ SUITES = [
     Suite(
         title="court/ecf",
         pack="court/ecf",
-        claim="All twelve examples of ECF 5.0 translate to a valid bundle with at least 80 % of the populated fields of "
-        "mapped elements; none is broken.",
+        claim="All twelve examples of ECF 5.0 translate to a valid bundle with at least 80 % of the populated fields "
+        "of mapped elements; none is broken.",
         cases=[Case(name, (f"{FOLDER}/{name}",)) for name in FILES],
     )
 ]
