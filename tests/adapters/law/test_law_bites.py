@@ -1,0 +1,295 @@
+"""A law that cannot fail is worthless: each part catches the breaches seeded for it, and a good pack has none."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from adapters.checking.context import CONTEXT as CTX
+from adapters.checking.crossing import Crossings, check_crossings
+from adapters.checking.generate import messages
+from adapters.checking.law import Breach, Law, check_law
+from adapters.codecs.common import Parsed
+from adapters.errors import Unmappable, Unwritable
+from adapters.library import load_pack
+from adapters.mapping.engine import RowPack
+from adapters.mapping.message import Codec
+from adapters.pack import Bundle, Context, Reading, Writing
+from adapters.tree import Branch, Node
+from tests.adapters.law.cases import pack
+
+MANIFEST = """
+id: social/scratch
+version: "1"
+titles: {vi: Nháp, en: Scratch}
+codec: json
+media-types: [application/json]
+head: {key: [id], leaves: {message-id: id, at: {place: sent, date: iso}}}
+messages:
+  - {type: Record, when: {type: record}, event: record, map: maps/record.yaml, loss: "LOSS"}
+"""
+ROWS = """
+rows:
+  - at: child
+    make: Patient
+    find: child
+    class: demographics
+    key: [identifier]
+    rows:
+      - {at: number, to: "identifier[type=MR].value"}
+      - each: names
+        to: name
+        rows: [{at: family, to: family}, {at: given, to: given, split: " "}]
+      - {at: born, to: birthDate, date: iso}
+      - {at: sex, to: gender, codes: codes/sex.csv}
+"""
+CODES = "source,code\nM,male\nF,female\n"
+SAMPLE = """{"type": "record", "id": "m1", "sent": "2026-03-06T08:00:00+07:00", "child": {"number": "01",
+ "names": [{"family": "Thử-Nghiệm", "given": "Thị Mẫu"}], "born": "2015-02-03", "sex": "F", "pet": "mèo"}}""".encode()
+
+Wrong = Callable[[Any], Any]
+
+
+def scratch(rows: str = ROWS, loss: str = "0", codes: str = CODES) -> RowPack:
+    """The scratch pack with some of its data changed."""
+    manifest = MANIFEST.replace("LOSS", loss) if loss else MANIFEST.replace(', loss: "LOSS"', "")
+    files = {"manifest.yaml": manifest, "maps/record.yaml": rows, "codes/sex.csv": codes}
+    found = load_pack({name: text.encode() for name, text in files.items()})
+    assert isinstance(found, RowPack)
+    return found
+
+
+class Faulty(RowPack):
+    """The scratch pack with a fault in its program, as an engine may have one."""
+
+    on_read: Wrong = staticmethod(lambda reading: reading)
+    on_write: Wrong = staticmethod(lambda raw: raw)
+
+    def read(self, raw: bytes, context: Context) -> Reading:
+        """As the pack, then the fault."""
+        found: Reading = self.on_read(super().read(raw, context))
+        return found
+
+    def write(self, bundle: Bundle, context: Context) -> Writing:
+        """As the pack, then the fault."""
+        written = super().write(bundle, context)
+        return replace(written, raw=self.on_write(written.raw))
+
+
+def faulty(read: Wrong | None = None, write: Wrong | None = None) -> Faulty:
+    """A scratch pack with faults."""
+    sound = scratch(loss="")
+    found = Faulty(**{field.name: getattr(sound, field.name) for field in fields(sound) if field.name[0] != "_"})
+    found.on_read, found.on_write = read or found.on_read, write or found.on_write
+    return found
+
+
+def parts(found: list[Breach]) -> set[int]:
+    """Which parts of the law are broken."""
+    return {breach.part for breach in found}
+
+
+def swapped(old: bytes, new: bytes) -> Wrong:
+    """A fault that says something else."""
+    return lambda raw: raw.replace(old, new)
+
+
+def bundles_changed(change: Callable[[Bundle], None]) -> Wrong:
+    """A fault in what is read."""
+
+    def read(reading: Reading) -> Reading:
+        for strand in reading.strands:
+            change(strand.bundle)
+        return reading
+
+    return read
+
+
+def child(bundle: Bundle) -> dict[str, Any]:
+    """The Patient of a bundle."""
+    return next(e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "Patient")
+
+
+def made(of: RowPack, count: int = 30) -> list[bytes]:
+    """The sample and messages made from the pack."""
+    return [SAMPLE, *messages(of, "Record", random.Random(1).randrange, count, [SAMPLE])]
+
+
+def test_a_good_pack_breaks_nothing() -> None:
+    """The pack that the faults are seeded in keeps the law on everything that is made from it."""
+    sound = scratch(loss="2")
+    raws = made(sound)
+    assert len(set(raws)) > 20
+    assert check_law(sound, "Record", raws) == []
+    assert not check_crossings([strand.bundle for raw in raws[:5] for strand in sound.read(raw, CTX).strands], sound)
+
+
+def test_part_one_catches_a_codec_that_changes_the_order() -> None:
+    """A codec that writes children in another order is a breach."""
+    sound = scratch(loss="")
+
+    def dump(tree: Node) -> bytes:
+        assert isinstance(tree, Branch)
+        turned = Branch(tree.name, nodes=tree.nodes[::-1])
+        return sound.codec.dump(turned)
+
+    broken = replace(sound, codec=Codec("json", sound.codec.parse, dump))
+    assert 1 in parts(check_law(broken, "Record", [SAMPLE]))
+
+
+def test_part_one_catches_a_codec_that_loses_text() -> None:
+    """A codec that reads a shorter text the second time is a breach."""
+    sound, often = scratch(loss=""), itertools.count()
+
+    def parse(raw: bytes) -> Parsed:
+        return sound.codec.parse(raw.replace("mèo".encode(), b"m") if next(often) % 2 else raw)
+
+    broken = replace(sound, codec=Codec("json", parse, sound.codec.dump))
+    assert 1 in parts(check_law(broken, "Record", [SAMPLE] * 3))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        swapped(b'"born":"2015-02-03",', b""),  # a leaf is dropped silently
+        swapped(b'"sex":"F"', b'"sex":"F","consent":"true"'),  # one is invented
+        swapped(b'"sex":"F"', b'"sex":"M"'),  # a code is changed
+        swapped(b'"01"', b'"1"'),  # a number loses its nought
+        swapped("Thử".encode(), b"Thu"),  # a tone mark is lost
+    ],
+)
+def test_part_two_catches_what_does_not_come_back(write: Wrong) -> None:
+    """A leaf dropped, invented or changed on the way back is a breach unless it is declared."""
+    assert 2 in parts(check_law(faulty(write=write), "Record", [SAMPLE]))
+
+
+def test_part_two_catches_a_flag_that_becomes_something_else() -> None:
+    """A row whose code map gives another code back than it took is a breach, unless the engine reports it."""
+    both = "source,code,system,display,direction\nM,male,,,both\nF,female,,,in\nX,female,,,both\n"
+    sound = scratch(codes=both, loss="2")
+    assert check_law(sound, "Record", [SAMPLE]) == []  # reported: several codes mean this
+    silent = faulty(write=swapped(b'"sex":"F"', b'"sex":"X"'))
+    assert 2 in parts(check_law(silent, "Record", [SAMPLE]))
+
+
+def test_part_two_catches_what_cannot_be_written() -> None:
+    """A bundle that a pack reads and cannot write is a breach."""
+
+    def refuse(raw: bytes) -> bytes:
+        raise Unwritable("Patient.name", "required", "the recipient's format requires it")
+
+    assert 2 in parts(check_law(faulty(write=refuse), "Record", [SAMPLE]))
+
+
+def test_part_three_catches_an_unstable_pack() -> None:
+    """A second write that differs, an address that moves, a second reading that differs: each is a breach."""
+    often = itertools.count()
+    restless = faulty(write=lambda raw: raw.replace(b'"type"', b" " * (next(often) % 2) + b'"type"'))
+    assert 3 in parts(check_law(restless, "Record", [SAMPLE]))
+    moving = itertools.count()
+
+    def move(bundle: Bundle) -> None:
+        bundle["entry"][-1]["fullUrl"] = f"urn:uuid:00000000-0000-4000-8000-{next(moving):012d}"
+
+    assert 3 in parts(check_law(faulty(read=bundles_changed(move)), "Record", [SAMPLE]))
+
+
+def test_part_four_catches_what_is_read_and_then_dropped() -> None:
+    """A leaf that a row reads and no way back says is lost to its sender: the residual holds only what nobody read."""
+    one_way = "source,code,system,display,direction\nM,male,,,both\nF,female,,,in\n"
+    found = check_law(scratch(codes=one_way, loss=""), "Record", [SAMPLE])
+    assert 4 in parts(found)
+
+
+def test_part_five_catches_a_bundle_that_is_no_r4() -> None:
+    """A code outside its binding, a birth date with a time and a period turned round are breaches."""
+    for name, value in (("gender", "xx"), ("birthDate", "2015-02-03T10:00:00Z"), ("active", "true")):
+
+        def spoil(bundle: Bundle, name: str = name, value: str = value) -> None:
+            child(bundle)[name] = value
+
+        assert 5 in parts(check_law(faulty(read=bundles_changed(spoil)), "Record", [SAMPLE]))
+    turned = (
+        ROWS
+        + "      - {to: telecom, rows: [{at: since, to: period.start, date: iso},"
+        + " {at: until, to: period.end, date: iso}]}\n"
+    )
+    raw = SAMPLE.replace(b'"sex"', b'"since": "2020-01-01", "until": "2019-01-01", "sex"')
+    assert 5 in parts(check_law(scratch(turned, loss=""), "Record", [raw]))
+
+
+def test_part_six_catches_widening() -> None:
+    """A writer's format that gives back what was not in the bundle widens it."""
+
+    def widen(bundle: Bundle) -> None:
+        child(bundle)["maritalStatus"] = {"text": "bịa"}
+
+    sound = scratch()
+    (strand,) = sound.read(SAMPLE, CTX).strands
+    assert check_crossings([strand.bundle], sound) == []
+    assert parts(check_crossings([strand.bundle], faulty(read=bundles_changed(widen)))) == {6}
+
+
+def test_part_six_catches_a_writer_that_fails() -> None:
+    """A crash, an Unwritable for a spoken event, a false complaint and bytes that cannot be read are breaches."""
+    (strand,) = scratch().read(SAMPLE, CTX).strands
+
+    def complain(kind: str, place: str) -> Wrong:
+        def refuse(raw: bytes) -> bytes:
+            raise Unwritable(place, kind, "no")
+
+        return refuse
+
+    for write in (
+        lambda raw: {}[raw],
+        complain("pack", "Patient"),
+        complain("required", "Patient.name"),
+        lambda raw: b"{",
+    ):
+        assert parts(check_crossings([strand.bundle], faulty(write=write))) == {6}
+    assert check_crossings([strand.bundle], faulty(write=complain("required", "Patient.photo"))) == []
+
+
+def test_part_six_measures_the_loss_on_the_bundle() -> None:
+    """What a format has no place for is measured, and is all of it when nothing is written."""
+    (strand,) = scratch().read(SAMPLE, CTX).strands
+    narrow = scratch("\n".join(line for line in ROWS.splitlines() if "birthDate" not in line))
+    whole, less = Crossings(scratch()).cross(strand.bundle), Crossings(narrow).cross(strand.bundle)
+    assert (whole.lost, less.lost, less.written) == (0, 1, True)
+    deaf = Crossings(pack("hotline/csv")).cross(strand.bundle)
+    assert (deaf.lost, deaf.written) == (deaf.leaves, False)
+
+
+def test_the_declared_loss_is_a_tight_cap() -> None:
+    """A number below what a message loses is a breach, and so is one that no message comes near."""
+    raws = [SAMPLE]
+    assert check_law(scratch(loss="1"), "Record", raws) == []
+    assert "9999" in check_law(scratch(loss="9999"), "Record", raws)[0].why
+    assert parts(check_law(scratch(loss="0"), "Record", raws)) == {2}
+
+
+def test_a_crash_while_reading_is_a_breach_and_a_refusal_is_none() -> None:
+    """Only a typed refusal is an answer."""
+
+    def crash(reading: Reading) -> Reading:
+        raise KeyError("x")
+
+    def refuse(reading: Reading) -> Reading:
+        raise Unmappable("/child", "value", "no")
+
+    assert check_law(faulty(read=crash), "Record", [SAMPLE])
+    law = Law(faulty(read=refuse), "Record")
+    assert law.check(SAMPLE) == []
+    assert (law.read, law.refused) == (0, 1)
+
+
+def test_a_breach_holds_no_value() -> None:
+    """Nothing of a message stands in what the law says of it."""
+    found = check_law(faulty(write=swapped(b'"sex":"F"', b'"sex":"M"')), "Record", [SAMPLE])
+    assert found
+    assert not any(word in str(found) for word in ("Thử", "Mẫu", "2015", "mèo"))
