@@ -205,8 +205,20 @@ def _build(
 
 
 _NEVER_KEPT: Final = frozenset({"extension", "modifierExtension", "contained"})
-_STANDS_BY: Final = {"Composition.section": frozenset({"entry", "section"})}
-"""Elements that need one of these to stand (R4's cmp-1, whose third way is narrative, which never leaves)."""
+_STANDS_BY: Final = {
+    "Appointment.participant": ("type", "actor"),
+    "AppointmentResponse": ("participantType", "actor"),
+    "Composition.section": ("entry", "section"),
+    "Condition.evidence": ("code", "detail"),
+    "Condition.stage": ("summary", "assessment"),
+    "Consent": ("policy", "policyRule"),
+    "Immunization.education": ("documentType", "reference"),
+    "Observation.referenceRange": ("low", "high", "text"),
+    "Organization": ("identifier", "name"),
+    "Patient.contact": ("name", "telecom", "address", "organization"),
+}
+"""What needs one of these to stand: R4's invariants app-1, apr-1, cmp-1 (whose third way is narrative, which never
+leaves), con-2, con-1, ppc-1, imm-1, obs-3, org-1 and pat-1."""
 _OUTSIDE: Final = frozenset({"resourceType", "id", "meta", "text", "contained", "implicitRules"})
 
 
@@ -231,7 +243,18 @@ def _object(value: dict[str, Any], kind: str, path: str, keeper: _Keeper) -> dic
         built["extension"] = extensions
     if not built or not _complete(built, shape, value, keeper):
         return None
-    return None if kind in _STANDS_BY and _STANDS_BY[kind].isdisjoint(built) else built
+    return built if kind not in _STANDS_BY or _stands(built, kind, shape, value) else None
+
+
+def _stands(built: dict[str, Any], kind: str, shape: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
+    """Whether it says one of the things that it needs to say; a single reference to something withheld is masked."""
+    if not set(_STANDS_BY[kind]).isdisjoint(built):
+        return True
+    for name in _STANDS_BY[kind]:
+        if shape["e"].get(name) == "Reference" and isinstance(value.get(name), dict):
+            built[name] = _masked()
+            return True
+    return False
 
 
 def _member(
