@@ -1,10 +1,10 @@
 """The packs outside the source tree say themselves, in their `conformance.yaml`, which public samples they read.
 
-    claim: One sentence.
-    least: "80"
-    files: [police/nibrs/a.xml, ...]
-    broken: {b.xml: why}
-    notes: [a paragraph, ...]
+claim: One sentence.
+least: "80"
+files: [police/nibrs/a.xml, ...]
+broken: {b.xml: why}
+notes: [a paragraph, ...]
 """
 
 from __future__ import annotations
