@@ -1,4 +1,4 @@
-"""Records that belong together, from files that hold them apart: CSV says by keys what other formats say by nesting.
+"""Records that belong together and stand apart: CSV (and NIEM's associations) say by keys what others say by nesting.
 
 A manifest's `group` is a list of steps, each done on what the one before left:
 
@@ -105,7 +105,9 @@ def _is(record: Branch, when: Mapping[str, tuple[str, ...]]) -> bool:
 
 
 def _cell(record: Branch, column: str) -> str:
-    return next((str(cell.value) for cell in record.all(column) if cell.value is not None), "")
+    """What a record says in a column; in XML and JSON the column may stand deeper (``j:Victim/@s:ref``)."""
+    found = _all(record, tuple(column.split("/")))
+    return next((str(cell.value) for cell in found if cell.value is not None), "")
 
 
 def _named(record: Branch, name: str, without: tuple[str, ...] = ()) -> Branch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from textwrap import dedent
 
 import pytest
 
@@ -141,3 +142,42 @@ def test_a_step_says_one_thing() -> None:
         roster(MANIFEST.replace("as: birth}", "as: birth, by: [x]}"))
     with pytest.raises(BrokenPack, match="under needs on"):
         roster(MANIFEST.replace("on: {userId: id}, ", ""))
+
+
+def test_an_association_goes_below_its_end() -> None:
+    """In XML the key may stand deeper in the record, as NIEM has it; groups are made before references."""
+    manifest = """
+    id: police/small
+    version: "1"
+    titles: {vi: Thử, en: Small}
+    codec: xml
+    media-types: [application/xml]
+    messages:
+      - type: Incident
+        root: Incident
+        event: report
+        direction: in
+        group: [{each: Link, on: {"Victim/@ref": "@id"}, under: Victim, as: offence}]
+        refs: {ref: "@ref", id: "@id"}
+        strand: Victim
+        map: maps/incident.yaml
+    """
+    rows = """
+    rows:
+      - at: Victim
+        make: Patient
+        find: child
+        as: child
+        class: demographics
+        key: ["identifier[type=PI]"]
+        rows:
+          - {at: Number, to: "identifier[type=PI].value"}
+          - {at: offence/Offence/Code, to: name.text}
+    """
+    raw = b"""<Incident><Offence id="O1"><Code>a</Code></Offence><Offence id="O2"><Code>b</Code></Offence>
+        <Victim id="V1"><Number>1</Number></Victim><Victim id="V2"><Number>2</Number></Victim>
+        <Link><Offence ref="O2"/><Victim ref="V1"/></Link>
+        <Link><Offence ref="O1"/><Victim ref="V2"/></Link></Incident>"""
+    strands = read(raw, pack(dedent(manifest), incident=rows)).strands
+    said = [resources(strand.bundle, "Patient")[0] for strand in strands]
+    assert [(one["identifier"][0]["value"], one["name"][0]["text"]) for one in said] == [("1", "b"), ("2", "a")]
