@@ -200,10 +200,13 @@ class _Return:
         for loss in self.reading.loss:
             reported.setdefault(bare(loss.place, codec), set()).add(loss.kind)
         moved = {place for one in before if not declared.written(one[0]) for place in declared.moved_to(one[0])}
+        there = {place for place, _ in after}
         gone, new = {place for place, _ in before - after}, {place for place, _ in after - before}
         for place in sorted(gone):
             kinds = _kinds(place, reported)
-            if kinds or place in moved or (declared.targets.get(place) and not declared.written(place)):
+            if LossKind.DROP in kinds or (kinds and place in there):
+                continue  # in the residual, or said in another form
+            if place in moved or (declared.targets.get(place) and not declared.written(place)):
                 continue
             if declared.lost_in(place, self.lost):
                 yield Breach(4, place, "is read and then dropped on the way out, so the residual does not hold it")
