@@ -99,12 +99,12 @@ def _act(
     applied = tuple(apply_tree(tree, ask) for ask in asks)
     if all(one.fixed is not None and one.fixed.result is Result.NOT_APPLICABLE for one in applied):
         return None
-    if not tree.in_scope or (fact.given_at is not None and fact.given_at > at):
+    given = fact.given_at or _stated(tree, facts.zone)
+    if not tree.in_scope or (given is not None and given > at):
         return None
     ends = reading_of(tree, asks[0].profile, facts.zone).ends
     stated = ends is not None
     if not stated:
-        given = fact.given_at or _stated(tree, facts.zone)
         ends = months_after(given, edition.numbers["consent.months"]) if given else None
     why_not = ""
     if _withdrawn(fact, facts, people, at):
@@ -117,7 +117,7 @@ def _act(
         why_not = "R12-no-evidence"
     elif _is_over(facts, at, stated, ends):
         why_not = "R15-expired"
-    elif not _old_enough(fact, facts, edition):
+    elif not _old_enough(fact, given, facts, edition):
         why_not = "R4-too-young-when-given"
     return Act(fact, tree, applied, by, permits=not why_not, why_not=why_not, ends=ends)
 
@@ -135,11 +135,11 @@ def _may_give(fact: ConsentFact, facts: Facts, people: People) -> bool:
     return fact.given_by in people.unbarred and "representative" in people.band.needs
 
 
-def _old_enough(fact: ConsentFact, facts: Facts, edition: Edition) -> bool:
+def _old_enough(fact: ConsentFact, given: datetime | None, facts: Facts, edition: Edition) -> bool:
     """A child's consent counts if the child was of an age to give it on that day."""
-    if fact.as_ is AgreedBy.REPRESENTATIVE or fact.given_at is None or facts.birth_date is None:
+    if fact.as_ is AgreedBy.REPRESENTATIVE or given is None or facts.birth_date is None:
         return True
-    return "child" in band_for(age_at(facts.birth_date, fact.given_at, facts.zone), edition).needs
+    return "child" in band_for(age_at(facts.birth_date, given, facts.zone), edition).needs
 
 
 def _stated(tree: Tree, zone: str) -> datetime | None:

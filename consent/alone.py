@@ -114,7 +114,7 @@ def _counts(
         started = interval(tree.date, facts.zone)
         ends = months_after(started[0], edition.numbers["consent.months"]) if started else None
         stated = tree.period is not None and tree.period.end
-        if ends is not None and not stated and ends <= at:
+        if (started and started[0] > at) or (ends is not None and not stated and ends <= at):
             return False
         return not scopes or "patient-privacy" in scopes
     return True
