@@ -14,7 +14,7 @@ from adapters.mapping.making import Key, Making
 from adapters.mapping.paths import Json, Step
 from adapters.mapping.reader import repeated
 from adapters.mapping.walk import Made, Walk
-from adapters.pack import Bundle, Context, Deviation, Head
+from adapters.pack import Bundle, Context, Deviation, Head, LossKind
 from adapters.r4 import table
 from consent.vocabulary import CLAIM_URL, EVENT_SYSTEM, HUB_BASE
 
@@ -105,6 +105,11 @@ class Assembly:
             if first is made:
                 kept.append(made)
             elif made.row.row.same == "merge":
+                if first.resource != made.resource:
+                    for one in (first, made):
+                        self.walk.note(
+                            one.place, LossKind.MERGE, "joined with what stands elsewhere under the same key"
+                        )
                 _merge(first.resource, made.resource)
                 made.resource = first.resource
             else:

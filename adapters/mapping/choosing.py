@@ -13,14 +13,14 @@ from adapters.mapping.short import is_plain, text_at
 from adapters.mapping.telling import Check
 from adapters.mapping.walk import Frame, Reader
 
-Alternatives = list[tuple[Check, Reader]]
+Alternatives = list[tuple[Check | None, Reader]]
 
 
-def dispatch(options: list[Row], alternatives: Alternatives, env: Env) -> Callable[[Frame], Alternatives]:
-    """The alternatives that may match at all, found by the one place that most of them test (OBX-2)."""
+def dispatch(options: list[Row], alternatives: Alternatives, env: Env) -> Callable[[Frame], Alternatives] | None:
+    """The alternatives that may match at all, by the one place that most of them test (OBX-2); None: all of them."""
     places_tested = [place for option in options for place, values in option.when.items() if values[0][0] != "$"]
     if len(options) < 3 or not places_tested or "[" in places_tested[0]:
-        return lambda frame: alternatives
+        return None
     text = places_tested[0]
     place = env.place(text, options[0])
     walk_to = walker(place)

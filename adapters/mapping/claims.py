@@ -50,7 +50,9 @@ def claim_reader(row: Row, env: Env) -> Reader:
 
     def read(frame: Frame) -> bool:
         for node in walk_to(frame):
-            if match(frame, node) and (found := take_leaf(frame, node)):
+            told = match(frame, node)
+            if told is not None and (found := take_leaf(frame, node)):
+                frame.walk.tell(told)
                 frame.walk.claims.append({"kind": row.claim, "parts": found})
         return False
 

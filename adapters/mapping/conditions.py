@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from adapters.errors import Unwritable
 from adapters.mapping import paths, places
@@ -12,7 +13,7 @@ from adapters.mapping.paths import ABSENT, PRESENT
 from adapters.mapping.places import Place
 from adapters.mapping.rows import Row
 from adapters.mapping.telling import Check, Tested, quick
-from adapters.mapping.walk import Frame
+from adapters.mapping.walk import NOTHING_TOLD, Frame, Told
 from adapters.tree import Branch, Node, State
 
 
@@ -63,7 +64,7 @@ def _chooser(place: Place) -> Callable[[Frame], list[Node]]:
 def matcher(row: Row, env: Env, place: Place | None) -> Check:
     """The row's `when`, seen from the node that the row stands on (in a leaf row, ER7 names from the cursor around)."""
     if not row.when:
-        return lambda frame, node: True
+        return lambda frame, node: NOTHING_TOLD
     tests = _tests(row, env, place)
     slow = _tested(tests)
     return (quick(tests, slow) if env.short else None) or slow
@@ -85,8 +86,8 @@ def _tested(tests: list[Tested]) -> Check:
         for test in tests
     ]
 
-    def check(frame: Frame, node: Node) -> bool:
-        seen = []
+    def check(frame: Frame, node: Node) -> Told | None:
+        told: list[tuple[Any, bool]] = []
         for walk, up, values, first in compiled:
             at: Node = node
             if up >= 0:
@@ -98,21 +99,19 @@ def _tested(tests: list[Tested]) -> Check:
             nodes = walk(at)
             if first == PRESENT:
                 if not any(found.state is State.VALUE for found in nodes):
-                    return False
+                    return None
             elif first == ABSENT:
                 if any(found.state is State.VALUE for found in nodes):
-                    return False
+                    return None
             else:
                 for found in nodes:
                     value, holder = places.leaf(found)
                     if value is not None and (said := paths.text_of(value)) in values:
-                        seen.append((holder, said != first))
+                        told.append((holder, said == first))
                         break
                 else:
-                    return False
-        for holder, other in seen:
-            (frame.walk.tested if other else frame.walk.seen).append(holder)
-        return True
+                    return None
+        return told
 
     return check
 

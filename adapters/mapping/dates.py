@@ -177,6 +177,21 @@ def from_fhir(text: str, form: str) -> str | None:
     return _TOKEN.sub(lambda match: parts[match[0]], form)
 
 
+def back(said: str, form: str, zone: str) -> str | None:
+    """A FHIR date or time as it is written in the pattern, local times in `zone`."""
+    if form not in ("hl7", "iso") and "zzz" not in form:
+        said = shift(said, zone)
+    return from_fhir(said, form)
+
+
+@lru_cache(maxsize=4096)
+def understood(value: object, forms: tuple[str, ...], kind: str, zone: str) -> tuple[str | None, bool]:
+    """What a source value says as a FHIR type, and whether it would come back as it stood."""
+    moment = parse(value.strip() if isinstance(value, str) else str(value), forms)
+    said = to_fhir(moment, kind, zone) if moment else None
+    return said, said is not None and back(said, forms[0], zone) == value
+
+
 def shift(text: str, zone: str) -> str:
     """A FHIR dateTime or instant with its time said in `zone`; a date stays as it is."""
     if "T" not in text:

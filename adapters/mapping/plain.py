@@ -1,7 +1,7 @@
 """Rows that carry one value, compiled for the short way: raw text straight into the element.
 
-One closure for each common case (a part of a field or a segment's field; said as it stands or through a transform), since
-a message has hundreds of such values. Whatever is not plain goes the long way, which says the same.
+One closure for each common case (a part of a field or a segment's field; said as it stands or through a transform),
+since a message has hundreds of such values. Whatever is not plain goes the long way, which says the same.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from adapters.codecs.er7 import Part
 from adapters.mapping.places import Place
-from adapters.mapping.short import NULL, Text, cell_in_group, is_plain, text_at
+from adapters.mapping.short import NULL, Text, cell_in_group, text_at
 from adapters.mapping.values import Transform
 from adapters.mapping.walk import Frame, Reader
 from adapters.mapping.ways import Imposer
@@ -94,7 +94,7 @@ def _any(text_of: Text, steps: tuple[str, ...], leaf: Leaf, long: Reader) -> Rea
         node = frame.node
         text = text_of(node)
         if text:
-            if not is_plain(text):
+            if "\\" in text or "^" in text or "&" in text or text == NULL:
                 return long(frame)
             spot = (node, steps)
             said = text if plain else read_value(text, frame.walk, spot)

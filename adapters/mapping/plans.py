@@ -198,3 +198,19 @@ def _group(readers: list[tuple[Need, Reader]], names: list[str]) -> Reader:
         return put
 
     return read
+
+
+def climbs(rows: Sequence[Row], env: Env, depth: int = 0) -> bool:
+    """Whether a row leads above the cursor that these rows stand on (`../`, or the number of its repeat)."""
+    for row in rows:
+        texts = (row.place, *row.parts, row.of, *row.when, "../" if row.out == "$ordinal" else "")
+        if any(text.startswith("../" * (depth + 1)) for text in texts):
+            return True
+        below = depth + bool(row.place)
+        if climbs((*row.choose, *row.item), env, below):
+            return True
+        if row.is_block and row.shape not in env.shapes:
+            inner, under = env.content(row)
+            if climbs(inner, under, below):
+                return True
+    return False

@@ -24,6 +24,8 @@ def putter(row: Row, env: Env, path: Path) -> Callable[[Frame, Any], bool]:
     name, is_list, impose = last.name, last.is_list, ways.imposer(last.tests)
     reach = ways.reacher(before) if before else None
     if is_simple(row, env, path):
+        if len(before) == 1 and not before[0].is_list:
+            return _simple_below(before[0].name, name)
         return _simple(name, reach)
 
     def put(frame: Frame, value: Any) -> bool:
@@ -81,6 +83,22 @@ def _simple(name: str, reach: ways.Reach | None) -> Callable[[Frame, Any], bool]
         return True
 
     return put_below
+
+
+def _simple_below(above: str, name: str) -> Callable[[Frame, Any], bool]:
+    """As :func:`_simple`, one plain element further down."""
+
+    def put(frame: Frame, value: Any) -> bool:
+        element = frame.element
+        below = element.get(above)
+        if below is None:
+            below = element[above] = {}
+        if name in below:
+            return False
+        below[name] = value
+        return True
+
+    return put
 
 
 def _keep(element: Any, name: str, is_list: bool, path: Path, kept: Kept) -> bool:

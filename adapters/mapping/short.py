@@ -78,6 +78,8 @@ def _in_group(name: str, steps: tuple[str, ...]) -> Text | None:
         return None
     if len(steps) == 1 and steps[0].isdigit():
         return _field_in_group(name, int(steps[0]))
+    if len(steps) == 2:
+        return _component_in_group(name, int(steps[0]), int(steps[1]))
 
     def text(node: Any) -> str | None:
         found = node.by.get(name)
@@ -100,6 +102,27 @@ def _field_in_group(name: str, number: int) -> Text:
             return ""
         field = fields[number]
         return None if "~" in field else field
+
+    return text
+
+
+def _component_in_group(name: str, number: int, component: int) -> Text:
+    def text(node: Any) -> str | None:
+        found = node.by.get(name)
+        if not found:
+            return ""
+        if len(found) != 1:
+            return None
+        fields: list[str] = found[0].cut or found[0].fields
+        if number >= len(fields):
+            return ""
+        field = fields[number]
+        if "~" in field:
+            return None
+        if "^" not in field:
+            return field if component == 1 else ""
+        pieces = field.split("^", component)
+        return pieces[component - 1] if component <= len(pieces) else ""
 
     return text
 

@@ -9,10 +9,11 @@ from typing import Any
 from adapters.mapping.paths import ABSENT, PRESENT
 from adapters.mapping.places import Place
 from adapters.mapping.short import NULL, Text, is_plain, text_at
-from adapters.mapping.walk import Frame
+from adapters.mapping.walk import NOTHING_TOLD, Frame, Told
 from adapters.tree import Node
 
-Check = Callable[[Frame, Node], bool]
+Check = Callable[[Frame, Node], Told | None]
+"""What a `when` finds where it holds (perhaps nothing that needs noting); None where it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,11 @@ def quick(tests: list[Tested], slow: Check) -> Check | None:
 def _presence(text_of: Text, test: Tested, slow: Check) -> Check:
     wanted, own = test.values[0] == PRESENT, test.up < 0
 
-    def check(frame: Frame, node: Node) -> bool:
+    def check(frame: Frame, node: Node) -> Told | None:
         text = text_of(node if own else frame.node)
         if text is None:
             return slow(frame, node)
-        return (text != "" and text != NULL) is wanted
+        return NOTHING_TOLD if (text != "" and text != NULL) is wanted else None
 
     return check
 
@@ -54,13 +55,14 @@ def _presence(text_of: Text, test: Tested, slow: Check) -> Check:
 def _equality(text_of: Text, test: Tested, slow: Check) -> Check:
     values, first, own, steps = frozenset(test.values), test.values[0], test.up < 0, test.place.steps
 
-    def check(frame: Frame, node: Node) -> bool:
+    def check(frame: Frame, node: Node) -> Told | None:
         at = node if own else frame.node
         text = text_of(at)
         if text in values:
-            (frame.walk.seen if text == first else frame.walk.tested).append((at, steps))
-            return True
-        return (text is None or not is_plain(text)) and slow(frame, node)
+            return (((at, steps), text == first),)
+        if text is None or not is_plain(text):
+            return slow(frame, node)
+        return None
 
     return check
 
@@ -68,7 +70,7 @@ def _equality(text_of: Text, test: Tested, slow: Check) -> Check:
 def _all(ways: list[tuple[Tested, Text]], slow: Check) -> Check:
     compiled = [(text, test.up, frozenset(test.values), test.values[0], test.place.steps) for test, text in ways]
 
-    def check(frame: Frame, node: Node) -> bool:
+    def check(frame: Frame, node: Node) -> Told | None:
         told: list[tuple[Any, bool]] = []
         for text_of, up, values, first, steps in compiled:
             at = node if up < 0 else frame.node
@@ -79,16 +81,14 @@ def _all(ways: list[tuple[Tested, Text]], slow: Check) -> Check:
                 return slow(frame, node)
             if first in (PRESENT, ABSENT):
                 if (text != "" and text != NULL) is (first == ABSENT):
-                    return False
+                    return None
             elif text in values:
                 told.append(((at, steps), text == first))
             elif is_plain(text):
-                return False
+                return None
             else:
                 return slow(frame, node)
-        for spot, said in told:
-            (frame.walk.seen if said else frame.walk.tested).append(spot)
-        return True
+        return told
 
     return check
 

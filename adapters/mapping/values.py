@@ -125,10 +125,10 @@ def _token(kind: str, strict: bool, form: re.Pattern[str] | None) -> Transform:
     free = form is None and kind in ("code", "uri", "url", "canonical")
 
     def read(value: Any, walk: Noting, node: Any) -> Any:
+        if free and value and type(value) is str and " " not in value and value.isprintable():
+            return value
         said = _text(value, walk, node)
         pieces = said.split()
-        if free and len(pieces) == 1 and pieces[0] == said:
-            return said
         text = ("" if kind == "base64Binary" else " ").join(pieces)
         if text != said:
             walk.note(place_of(node), LossKind.NORMALISE, "white space is taken away")
@@ -201,26 +201,18 @@ def _date(row: Row, path: Path, strict: bool) -> Transform:
     kind = path.kind
 
     def read(value: Any, walk: Noting, node: Any) -> Any:
-        text = value.strip() if isinstance(value, str) else str(value)
-        moment = dates.parse(text, forms)
-        said = dates.to_fhir(moment, kind, walk.zone) if moment else None
+        said, same = dates.understood(value, forms, kind, walk.zone)
         if said is None:
             if strict or row.required:
                 raise Unmappable(place_of(node), "date", f"this is no {kind} in the agreed form")
             walk.note(place_of(node), LossKind.DROP, f"this is no {kind} in the agreed form")
             return None
-        if back(said, walk.zone) != value:
+        if not same:
             walk.note(place_of(node), LossKind.NORMALISE, f"kept as a {kind}")
         return said
 
-    def back(said: str, zone: str) -> str | None:
-        form = forms[0]
-        if form not in ("hl7", "iso") and "zzz" not in form:
-            said = dates.shift(said, zone)
-        return dates.from_fhir(said, form)
-
     def write(value: Any, walk: Noting, place: str) -> Any:
-        return back(str(value), walk.zone)
+        return dates.back(str(value), forms[0], walk.zone)
 
     return Transform(read, write)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Protocol
 
 from adapters.mapping.paths import Json, Own
 from adapters.pack import Deviation, Loss, LossKind
@@ -41,6 +41,11 @@ class Made:
         return self.node.place
 
 
+Told = Sequence[tuple[Any, bool]]
+"""What a `when` that holds has found: the leaves, each with whether it is what would be written back."""
+NOTHING_TOLD: Final[Told] = ()
+
+
 @dataclass(slots=True)
 class Walk:
     """One strand being read."""
@@ -55,6 +60,11 @@ class Walk:
     loss: list[Loss] = field(default_factory=list)
     deviations: list[Deviation] = field(default_factory=list)
     claims: list[Json] = field(default_factory=list)
+
+    def tell(self, told: Told) -> None:
+        """Note what a `when` found, once its row has put something."""
+        for spot, said in told:
+            (self.seen if said else self.tested).append(spot)
 
     def note(self, place: str, kind: LossKind, why: str) -> None:
         """Report a loss."""
@@ -73,6 +83,13 @@ class Frame:
         self.own = own
         self.made = made
         self.walk = walk
+
+
+class Taker(Protocol):
+    """Does with a node what a row is for; True when it put something."""
+
+    def __call__(self, frame: Frame, node: Node | None = None) -> bool:
+        """`node` is the cursor's own when none is given."""
 
 
 Reader = Callable[[Frame], bool]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from adapters.mapping import paths, places
+from adapters.mapping.carrying import ORDINAL
 from adapters.mapping.choosing import disjoint
 from adapters.mapping.claims import claim_writer
 from adapters.mapping.conditions import asserter
@@ -14,7 +15,6 @@ from adapters.mapping.ledger import Place, missing
 from adapters.mapping.making import item_tests, linked, making
 from adapters.mapping.paths import Path, Slot
 from adapters.mapping.putting import node_maker, nothing, put_value
-from adapters.mapping.reader import ORDINAL
 from adapters.mapping.rows import Row
 from adapters.mapping.values import compile_value, original_code
 from adapters.tree import Branch
