@@ -42,6 +42,13 @@ def patient_of(bundle: Json) -> dict[str, Any] | None:
     return next(resources(bundle, "Patient"), None)
 
 
+def replaced_of(bundle: Json) -> tuple[dict[str, Any], ...]:
+    """The records that the sender says the child's record replaces (``Patient.link``): what it says, no more."""
+    links = (patient_of(bundle) or {}).get("link", ())
+    found = (resolve(bundle, link.get("other")) for link in links if link.get("type") == "replaces")
+    return tuple(each for each in found if each is not None and each["resourceType"] == "Patient")
+
+
 def event_of(bundle: Json) -> str:
     """The code of its event, "" if it has none."""
     return code_of(header_of(bundle).get("eventCoding"), EVENT_SYSTEM)

@@ -22,7 +22,7 @@ from adapters.r4.validate import validate
 from consent import label
 from consent.vocabulary import Event
 from hub import facts, identity, referrals
-from hub.bundles import claims_of, data_classes_of, event_of, focuses_of, patient_of
+from hub.bundles import claims_of, data_classes_of, event_of, focuses_of, patient_of, replaced_of
 from hub.envelope import Acknowledgement, Envelope
 from hub.errors import Busy, Conflict, Fault, Forbidden, KeyLost, NotFound, Refused, TooLarge
 from hub.identity import Match
@@ -263,6 +263,8 @@ class Part:
     match: Match
     said: referrals.Said
     referral: Referral | None
+    same: tuple[str, ...] = ()
+    """Other children that the sender says are this one (a hospital has merged two records)."""
 
 
 def match(parts: Parts, unit: Unit, heard: Heard) -> list[Part]:
@@ -284,7 +286,8 @@ def _part(parts: Parts, unit: Unit, heard: Heard, bundle: Bundle, leaves: dict[s
         referral = referrals.belonging(unit, parts.vault, said, agency, (found.case.id,))
     if referral is not None and referral.case != found.case.id:
         referral = None
-    return Part(bundle, leaves, found, said, referral)
+    same = identity.said_same(unit, parts.vault, replaced_of(bundle), agency, found.person.id)
+    return Part(bundle, leaves, found, said, referral, same)
 
 
 def _answered(parts: Parts, unit: Unit, heard: Heard) -> Referral | None:
@@ -359,11 +362,14 @@ def _note_strand(unit: Unit, heard: Heard, strand: Strand) -> None:
 
 
 def _raise_reviews(unit: Unit, heard: Heard, strand: Strand, part: Part, kept: referrals.Kept) -> None:
-    """What a person has to look at: an uncertain match, a request for nobody, a state that does not follow."""
+    """What a person looks at: an uncertain match, two said to be one, a request for nobody, a state out of turn."""
     found: list[tuple[str, str, str, dict[str, Any]]] = []
     if not part.match.certain and not tasks.listing(unit, kinds=("match-review",), case=strand.case, limit=1):
         who = {"person": part.match.person.id, "candidates": list(part.match.candidates)}
         found.append(("match-review", "R33-uncertain-match", "case-worker", who))
+    for other in set(part.same) - set(part.match.candidates):
+        who = {"person": other, "candidates": [part.match.person.id]}
+        found.append(("match-review", "said-to-be-one", "case-worker", who))
     if strand.state == StrandState.UNROUTED:
         found.append(("unrouted", "no-performer", "operator", {}))
     if kept.conflict:

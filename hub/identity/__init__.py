@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.identity.matching import Match, find, hold, match
+from hub.identity.matching import Match, find, hold, match, said_same
 from hub.identity.review import link, settle, unlink
 
-__all__ = ["Match", "find", "hold", "link", "match", "settle", "unlink"]
+__all__ = ["Match", "find", "hold", "link", "match", "said_same", "settle", "unlink"]

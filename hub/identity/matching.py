@@ -79,6 +79,14 @@ def match(
     return _new(unit, vault, patient, agency, at, alike)
 
 
+def said_same(
+    unit: Unit, vault: Vault, replaced: Iterable[Mapping[str, Any]], agency: str, person_id: str
+) -> tuple[str, ...]:
+    """Other children known by a number that the agency says is `person_id`'s: for a person to decide, never linked."""
+    tokens = [token.token for each in replaced for token in identifier_tokens(each, agency, vault.token)]
+    return tuple(each for each in _people(unit, tokens) if each != person_id)
+
+
 def find(unit: Unit, vault: Vault, patient: Mapping[str, Any], agency: str = "") -> tuple[Match, ...]:
     """Children that a case worker's search names, by identifier, or by whole name and birth date."""
     found = _people(unit, [each.token for each in _tokens(vault, patient, agency)])
