@@ -65,6 +65,9 @@ RECIPIENT_ROLES: Final = frozenset({"IRCP", "PRCP", "GRANTEE", "DELEGATEE", "RCT
 SENDER_ROLES: Final = frozenset({"CST", "CUST", "PROV", "AUT", "INF", "SRC"})
 """v3 roles in which a Consent actor is the one who holds or sends."""
 
+_FUNCTIONS: Final = RECIPIENT_ROLES | SENDER_ROLES
+_ACTOR_KEYS: Final = frozenset({"id", "role", "reference"})
+_BOUND_KEYS: Final = frozenset({"start", "end", "id"})
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 _PROVISION_KEYS: Final = frozenset(
     {
@@ -259,17 +262,25 @@ def as_list(value: Any) -> list[Any]:
 
 def codes_of(value: Any) -> tuple[Code, ...]:
     """The codes of a Coding, a CodeableConcept, a list of either, or an R5 CodeableReference."""
+    if value is None:
+        return ()
     found: list[Code] = []
-    for one in as_list(value):
-        if isinstance(one, str):
-            found.append(Code("", one))
-        elif isinstance(one, dict):
+    for one in value if isinstance(value, list) else (value,):
+        if isinstance(one, dict):
             code = one.get("code")
             if "coding" in one or "concept" in one:
                 found += codes_of(one.get("coding")) or codes_of(one.get("concept"))
             elif isinstance(code, str):
-                found.append(Code(_text(one.get("system")), code))
+                found.append(code_of(_text(one.get("system")), code))
+        elif isinstance(one, str):
+            found.append(code_of("", one))
     return tuple(found)
+
+
+@lru_cache(maxsize=8192)
+def code_of(system: str, code: str) -> Code:
+    """The Code of these two words; the same few stand in every Consent and every bundle."""
+    return Code(system, code)
 
 
 def _root(
@@ -308,7 +319,7 @@ def _kind(value: Any, place: str, unreadable: list[str]) -> str:
 
 
 def _bounds(value: Any, place: str, unreadable: list[str]) -> Bounds | None:
-    if not isinstance(value, dict) or not set(value) <= {"start", "end", "id"}:
+    if not isinstance(value, dict) or not value.keys() <= _BOUND_KEYS:
         unreadable.append(place)
         return None
     bounds = {key: _text(value[key]) or "?" for key in ("start", "end") if key in value}
@@ -332,25 +343,32 @@ class _Reader:
     def __init__(self, known: Mapping[str, Any], release: str) -> None:
         self.known = known
         self.release = release
+        self.said: dict[tuple[str, bytes], _Codes] = {}
 
     def node(self, value: Any, path: str, above: Mapping[str, Any] | None) -> Node:
         """One provision and those below it; `above` holds the constraints in effect at its parent."""
         if not isinstance(value, dict):
             return Node(path=path, type="", unreadable=(path,))
-        bad = [f"{path}.{key}" for key in value if key not in _PROVISION_KEYS]
+        bad = (
+            [] if value.keys() <= _PROVISION_KEYS else [f"{path}.{key}" for key in value if key not in _PROVISION_KEYS]
+        )
         odd: list[str] = []
         own = self._own(value, path, bad, odd)
         stated = frozenset(own)
         effective = own if above is None else {**above, **own}
         kind = _kind(value.get("type"), f"{path}.type", bad)
         # What an ancestor could not say clearly is unclear below it too, in what the branch does not replace.
-        effective["unreadable"] = (*effective.get("unreadable", ()), *bad)
-        effective["unknown"] = (*effective.get("unknown", ()), *odd)
-        effective["vague"] = (effective.get("vague", _NONE) - stated) | _kinds_at(path, bad)
-        effective["odd"] = (effective.get("odd", _NONE) - stated) | _kinds_at(path, odd)
+        if bad or "unreadable" in effective:
+            effective["unreadable"] = (*effective.get("unreadable", ()), *bad)
+            effective["vague"] = (effective.get("vague", _NONE) - stated) | _kinds_at(path, bad)
+        if odd or "unknown" in effective:
+            effective["unknown"] = (*effective.get("unknown", ()), *odd)
+            effective["odd"] = (effective.get("odd", _NONE) - stated) | _kinds_at(path, odd)
         children = tuple(
-            self.node(child, f"{path}.provision[{index}]", effective)
-            for index, child in enumerate(as_list(value.get("provision")))
+            [
+                self.node(child, f"{path}.provision[{index}]", effective)
+                for index, child in enumerate(as_list(value.get("provision")))
+            ]
         )
         return Node(path=path, type=kind, stated=stated, children=children, **effective)
 
@@ -359,12 +377,14 @@ class _Reader:
         own: dict[str, Any] = {}
         for key, stated in value.items():
             if key in _CODED:
-                name, known = _CODED[key]
-                codes = _codings(stated, known, f"{path}.{key}", bad, odd)
-                if name in own:
-                    # Two ways to say a class are two conditions, which one set of codes cannot hold.
+                name, _ = _CODED[key]
+                codes = self._codings(key, stated)
+                # Two ways to say a class are two conditions, which one set of codes cannot hold.
+                if codes.unreadable or name in own:
                     bad.append(f"{path}.{key}")
-                own[name] = frozenset(code.code for code in codes) if name in ("purposes", "actions") else codes
+                if codes.unknown:
+                    odd.append(f"{path}.{key}")
+                own[name] = codes.words
             elif key == "actor":
                 own["actors"] = self._actors(stated, path, bad)
             elif key == "data":
@@ -372,6 +392,14 @@ class _Reader:
             elif key in ("period", "dataPeriod"):
                 own["period" if key == "period" else "data_period"] = _bounds(stated, f"{path}.{key}", bad) or Bounds()
         return own
+
+    def _codings(self, key: str, value: Any) -> _Codes:
+        """What one coded constraint says; provisions of one Consent often say the same."""
+        text = key, _ENCODER.encode(value)
+        found = self.said.get(text)
+        if found is None:
+            found = self.said[text] = _codings(key, value)
+        return found
 
     def _data(self, value: Any, path: str, bad: list[str]) -> tuple[Data, ...]:
         stated = as_list(value)
@@ -390,23 +418,22 @@ class _Reader:
         stated = as_list(value)
         if not stated:
             bad.append(f"{path}.actor")
-        return tuple(self._actor(one, f"{path}.actor", bad) for one in stated)
+        return tuple([self._actor(one, path, bad) for one in stated])
 
     def _actor(self, value: Any, path: str, bad: list[str]) -> Actor:
-        if not isinstance(value, dict) or not set(value) <= {"id", "role", "reference"}:
-            bad.append(path)
+        if not isinstance(value, dict) or not value.keys() <= _ACTOR_KEYS:
+            bad.append(f"{path}.actor")
             return Actor(unreadable=True)
-        roles = frozenset(code for one in as_list(value.get("role")) for code in codes_of(one))
+        roles = codes_of(value.get("role"))
         names = {role.code for role in roles}
-        about_sender = bool(names & SENDER_ROLES) and not names & RECIPIENT_ROLES
-        functions = RECIPIENT_ROLES | SENDER_ROLES
-        own_roles = frozenset(role for role in roles if role.code not in functions)
+        about_sender = not SENDER_ROLES.isdisjoint(names) and RECIPIENT_ROLES.isdisjoint(names)
+        own_roles = frozenset([role for role in roles if role.code not in _FUNCTIONS])
         references: set[str] = set()
         identifiers: set[Code] = set()
         for one in as_list(value.get("reference")):
             self._resolve(one, references, identifiers, 0)
         if not references and not identifiers and not own_roles:
-            bad.append(path)
+            bad.append(f"{path}.actor")
         return Actor(
             references=frozenset(references),
             identifiers=frozenset(identifiers),
@@ -416,8 +443,8 @@ class _Reader:
 
     def _resolve(self, value: Any, references: set[str], identifiers: set[Code], depth: int) -> None:
         """Collect every name that a Reference stands for, members of groups included."""
-        if isinstance(value, dict):
-            identifiers.update(identifiers_of(value.get("identifier")))
+        if isinstance(value, dict) and "identifier" in value:
+            identifiers.update(identifiers_of(value["identifier"]))
         reference = _reference(value)
         if not reference or reference in references or depth > 8:
             return
@@ -435,26 +462,32 @@ class _Reader:
 def identifiers_of(value: Any) -> list[Code]:
     """Business identifiers as (system, value), from an object or a list."""
     return [
-        Code(_text(one.get("system")), one["value"])
+        code_of(_text(one.get("system")), one["value"])
         for one in as_list(value)
         if isinstance(one, dict) and isinstance(one.get("value"), str)
     ]
 
 
-def _codings(value: Any, known: Callable[[Code], bool] | None, place: str, bad: list[str], odd: list[str]) -> Any:
-    """The codes of one stated constraint; an empty or text-only one is unreadable, an unknown one odd."""
-    found: list[Code] = []
-    stated = as_list(value)
-    for one in stated:
-        codes = codes_of(one)
-        if not codes:
-            bad.append(place)
-        found += codes
-    if not stated:
-        bad.append(place)
-    if known is not None and not all(known(code) for code in found):
-        odd.append(place)
-    return frozenset(found)
+class _Codes(msgspec.Struct, frozen=True):
+    """The codes of one stated constraint."""
+
+    words: frozenset[Any]
+    """Codes; bare strings where their system does not matter."""
+    unreadable: bool
+    """It is empty or has a text alone."""
+    unknown: bool
+    """A code in it is not among the known ones."""
+
+
+def _codings(key: str, value: Any) -> _Codes:
+    name, known = _CODED[key]
+    stated = [codes_of(one) for one in as_list(value)]
+    codes = [code for one in stated for code in one]
+    return _Codes(
+        frozenset([code.code for code in codes] if name in ("purposes", "actions") else codes),
+        unreadable=not stated or not all(stated),
+        unknown=known is not None and not all(known(code) for code in codes),
+    )
 
 
 _ACTIONS: Final = frozenset(action.value for action in Action)

@@ -21,7 +21,12 @@ def zone_of(name: str) -> ZoneInfo:
 
 def interval(text: object, zone: str) -> tuple[datetime, datetime] | None:
     """The half-open interval that a FHIR date or dateTime names, in `zone` where it states none; None if it is none."""
-    found = _FHIR.match(text) if isinstance(text, str) else None
+    return _interval(text, zone) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=4096)
+def _interval(text: str, zone: str) -> tuple[datetime, datetime] | None:
+    found = _FHIR.match(text)
     if not found:
         return None
     year, month, day, hour, minute, second, fraction, offset = found.groups()
