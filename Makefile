@@ -81,6 +81,7 @@ check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict consent adapters hub
 	$(BIN)/lint-imports
+	$(BIN)/python tools/consent_doc.py --check
 
 bench: install-dev
 	$(BIN)/python bench/run.py
