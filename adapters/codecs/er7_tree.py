@@ -128,7 +128,7 @@ class Part:
 class Segment:
     """One line."""
 
-    __slots__ = ("_filled", "cut", "line", "message", "name", "number", "ordinal")
+    __slots__ = ("cut", "full", "line", "message", "name", "number", "ordinal")
 
     def __init__(self, name: str, line: str, message: Message, number: int, ordinal: int) -> None:
         self.name = name
@@ -140,7 +140,8 @@ class Segment:
         """Which segment of its name, from 1."""
         self.cut: list[str] | None = None
         """The fields, once they are cut."""
-        self._filled: bytes | None = None
+        self.full: bytes | None = None
+        """Which fields are filled, once it was asked."""
 
     @property
     def place(self) -> str:
@@ -174,9 +175,9 @@ class Segment:
     @property
     def filled(self) -> bytes:
         """A byte a field: 1 where something stands. What rows need to be asked depends on nothing else."""
-        filled = self._filled
+        filled = self.full
         if filled is None:
-            filled = self._filled = bytes(map(bool, self.fields))
+            filled = self.full = bytes(map(bool, self.fields))
         return filled
 
     def cells(self, number: int) -> list[Part]:

@@ -151,7 +151,7 @@ def format_constant(row: Row, env: Env) -> Reader:
         if text is not None and (
             text == row.out or (row.out == ORDINAL and text.isdigit() and _is_ordinal(frame, text))
         ):
-            frame.walk.seen.append((frame.node, place.steps))
+            frame.walk.spots += (frame.node, place.steps)
             return False
         for node in walk_to(frame):
             value, holder = places.leaf(node)

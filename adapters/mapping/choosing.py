@@ -2,52 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from adapters.mapping import paths, places
-from adapters.mapping.conditions import walker
+from adapters.mapping import paths
+from adapters.mapping.conditions import matcher
 from adapters.mapping.env import Env
 from adapters.mapping.paths import ABSENT, PRESENT
 from adapters.mapping.rows import Row
-from adapters.mapping.short import is_plain, text_at
+from adapters.mapping.short import Text, text_at
 from adapters.mapping.telling import Check
-from adapters.mapping.walk import Frame, Reader
+from adapters.mapping.walk import Reader
 
-Alternatives = list[tuple[Check | None, Reader]]
+Open = tuple[Check | None, bool | None, Reader]
+"""An alternative: the rest of its `when`; whether the text is the one that is written back (None: it does not ask); its
+rows."""
 
 
-def dispatch(options: list[Row], alternatives: Alternatives, env: Env) -> Callable[[Frame], Alternatives] | None:
-    """The alternatives that may match at all, by the one place that most of them test (OBX-2); None: all of them."""
-    places_tested = [place for option in options for place, values in option.when.items() if values[0][0] != "$"]
-    if len(options) < 3 or not places_tested or "[" in places_tested[0]:
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The one place that alternatives are told apart by (OBX-2), and those that each of its texts leaves open."""
+
+    text_of: Text
+    steps: tuple[str, ...]
+    table: Mapping[str, Sequence[Open]]
+    others: Sequence[Open]
+
+
+def switch(options: Sequence[Row], readers: Sequence[Reader], env: Env) -> Switch | None:
+    """Alternatives by the first place that any of them wants equal to something; None when none has a short way."""
+    asked = [place for option in options for place, values in option.when.items() if values[0] not in (PRESENT, ABSENT)]
+    if not env.short or not asked:
         return None
-    text = places_tested[0]
-    place = env.place(text, options[0])
-    walk_to = walker(place)
-    known = {value for option in options for value in option.when.get(text, ()) if value[0] != "$"}
+    place = env.place(asked[0], options[0])
+    text_of = text_at(place)
+    if text_of is None or place.up:
+        return None
 
-    def fitting(value: str) -> Alternatives:
-        return [
-            alternative
-            for option, alternative in zip(options, alternatives, strict=True)
-            if option.when.get(text, ("$present",))[0][0] == "$" or value in option.when[text]
-        ]
+    def open_to(text: str) -> list[Open]:
+        found: list[Open] = []
+        for option, reader in zip(options, readers, strict=True):
+            wanted = option.when.get(asked[0], (PRESENT,))
+            if wanted[0] in (PRESENT, ABSENT):
+                found.append((matcher(option, env, None) if option.when else None, None, reader))
+            elif text in wanted:
+                rest = {at: values for at, values in option.when.items() if at != asked[0]}
+                check = matcher(replace(option, when=rest), env, None) if rest else None
+                found.append((check, text == wanted[0], reader))
+        return found
 
-    table, others = {value: fitting(value) for value in known}, fitting("")
-
-    text_of = text_at(place) if env.short and not place.up else None
-
-    def few(frame: Frame) -> Alternatives:
-        said = text_of(frame.node) if text_of is not None else None
-        if said is not None and is_plain(said):
-            return table.get(said, others)
-        nodes = walk_to(frame)
-        if len(nodes) > 1:
-            return alternatives
-        value = places.leaf(nodes[0])[0] if nodes else None
-        return table.get(paths.text_of(value), others) if value is not None else others
-
-    return few
+    known = {value for option in options for value in option.when.get(asked[0], ()) if value not in (PRESENT, ABSENT)}
+    return Switch(text_of, place.steps, {text: open_to(text) for text in known}, open_to(""))
 
 
 def disjoint(row: Row, env: Env) -> None:

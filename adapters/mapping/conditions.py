@@ -87,7 +87,7 @@ def _tested(tests: list[Tested]) -> Check:
     ]
 
     def check(frame: Frame, node: Node) -> Told | None:
-        told: list[tuple[Any, bool]] = []
+        told: list[tuple[Any, tuple[str, ...], bool]] = []
         for walk, up, values, first in compiled:
             at: Node = node
             if up >= 0:
@@ -107,7 +107,7 @@ def _tested(tests: list[Tested]) -> Check:
                 for found in nodes:
                     value, holder = places.leaf(found)
                     if value is not None and (said := paths.text_of(value)) in values:
-                        told.append((holder, said == first))
+                        told.append((holder, (), said == first))
                         break
                 else:
                     return None

@@ -58,7 +58,7 @@ def _part_as_it_stands(number: int, steps: tuple[str, ...], leaf: Leaf, long: Re
             element = frame.element
             if name not in element:
                 element[name] = text
-                frame.walk.seen.append((node, steps))
+                frame.walk.spots += (node, steps)
                 return True
         return missing is not None and missing(frame)
 
@@ -76,10 +76,9 @@ def _part(number: int, steps: tuple[str, ...], leaf: Leaf, long: Reader) -> Read
         if text:
             if "\\" in text or "&" in text or "^" in text or text == NULL:
                 return long(frame)
-            spot = (node, steps)
-            said = text if plain else read_value(text, frame.walk, spot)
+            said = text if plain else read_value(text, frame.walk, (node, steps))
             if said is not None and put(frame, said):
-                frame.walk.seen.append(spot)
+                frame.walk.spots += (node, steps)
                 return True
         return missing is not None and missing(frame)
 
@@ -96,8 +95,7 @@ def _any(text_of: Text, steps: tuple[str, ...], leaf: Leaf, long: Reader) -> Rea
         if text:
             if "\\" in text or "^" in text or "&" in text or text == NULL:
                 return long(frame)
-            spot = (node, steps)
-            said = text if plain else read_value(text, frame.walk, spot)
+            said = text if plain else read_value(text, frame.walk, (node, steps))
             if said is not None:
                 if name:
                     element = frame.element
@@ -107,7 +105,7 @@ def _any(text_of: Text, steps: tuple[str, ...], leaf: Leaf, long: Reader) -> Rea
                 else:
                     done = put(frame, said)
                 if done:
-                    frame.walk.seen.append(spot)
+                    frame.walk.spots += (node, steps)
                     if impose is not None:
                         impose(frame.element)
                     return True

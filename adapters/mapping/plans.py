@@ -19,6 +19,8 @@ _NEVER: Final[Need] = frozenset()
 _MOST: Final = 1_000
 """Most patterns that are remembered for one list of rows."""
 _ANY: Final = b"*"
+"""Several segments, or a group: whatever may be in them."""
+_NONE: Final = b""
 
 
 def need(row: Row, env: Env) -> Need:
@@ -84,9 +86,8 @@ def planned(readers: list[tuple[Need, Reader]], env: Env) -> Reader:
         return _all([reader for _, reader in readers])
     if names == [""]:
         return _inside(readers) if cursor.inside else _segment(readers)
-    if len(names) == 1:
-        return _group_of_one(readers, names[0])
-    return _group(readers, names)
+    items = cursor.item.items if cursor.item is not None else cursor.structure.items
+    return _group(readers, names, frozenset(item.name for item in items if not item.items))
 
 
 def _all(readers: list[Reader]) -> Reader:
@@ -133,7 +134,8 @@ def _segment(readers: list[tuple[Need, Reader]]) -> Reader:
     plan = _remembering(readers, 0)
 
     def read(frame: Frame) -> bool:
-        filled = frame.node.filled  # type: ignore[attr-defined]
+        node: Any = frame.node
+        filled = node.full or node.filled
         put = False
         for reader in plans.get(filled) or plan(plans, filled):
             if reader(frame):
@@ -143,61 +145,44 @@ def _segment(readers: list[tuple[Need, Reader]]) -> Reader:
     return read
 
 
-def _pattern(found: Sequence[Any] | None) -> bytes:
-    """What stands under one name of a group: nothing, one segment's fields, or more than that."""
-    if not found:
-        return b""
-    return getattr(found[0], "filled", _ANY) if len(found) == 1 else _ANY
+def _group(readers: list[tuple[Need, Reader]], names: list[str], segments: frozenset[str]) -> Reader:
+    plans: dict[tuple[bytes, ...], tuple[Reader, ...]] = {}
+
+    def plan_for(patterns: tuple[bytes, ...]) -> tuple[Reader, ...]:
+        there = dict(zip(names, patterns, strict=True))
+        plan = tuple(reader for one, reader in readers if one is None or _stands(one, there))
+        if len(plans) < _MOST:
+            plans[patterns] = plan
+        return plan
+
+    def read(frame: Frame) -> bool:
+        by = frame.node.by  # type: ignore[attr-defined]
+        pattern = []
+        for name in names:
+            found = by.get(name)
+            if not found:
+                pattern.append(_NONE)
+            elif len(found) == 1 and name in segments:
+                pattern.append(found[0].full or found[0].filled)
+            else:
+                pattern.append(_ANY)
+        patterns = tuple(pattern)
+        put = False
+        for reader in plans.get(patterns) or plan_for(patterns):
+            if reader(frame):
+                put = True
+        return put
+
+    return read
 
 
-def _stands(one: Need, patterns: dict[str, bytes]) -> bool:
-    if one is None:
-        return True
+def _stands(one: frozenset[tuple[str, int]], patterns: dict[str, bytes]) -> bool:
+    """Whether any of what a row reads is there."""
     for name, field in one:
         pattern = patterns[name]
         if pattern and (field == 0 or pattern == _ANY or (field < len(pattern) and pattern[field])):
             return True
     return False
-
-
-def _group_of_one(readers: list[tuple[Need, Reader]], name: str) -> Reader:
-    plans: dict[bytes, tuple[Reader, ...]] = {}
-
-    def read(frame: Frame) -> bool:
-        pattern = _pattern(frame.node.by.get(name))  # type: ignore[attr-defined]
-        plan = plans.get(pattern)
-        if plan is None:
-            plan = tuple(reader for one, reader in readers if _stands(one, {name: pattern}))
-            if len(plans) < _MOST:
-                plans[pattern] = plan
-        put = False
-        for reader in plan:
-            if reader(frame):
-                put = True
-        return put
-
-    return read
-
-
-def _group(readers: list[tuple[Need, Reader]], names: list[str]) -> Reader:
-    plans: dict[tuple[bytes, ...], tuple[Reader, ...]] = {}
-
-    def read(frame: Frame) -> bool:
-        by = frame.node.by  # type: ignore[attr-defined]
-        patterns = tuple([_pattern(by.get(name)) for name in names])
-        plan = plans.get(patterns)
-        if plan is None:
-            said = dict(zip(names, patterns, strict=True))
-            plan = tuple(reader for one, reader in readers if _stands(one, said))
-            if len(plans) < _MOST:
-                plans[patterns] = plan
-        put = False
-        for reader in plan:
-            if reader(frame):
-                put = True
-        return put
-
-    return read
 
 
 def climbs(rows: Sequence[Row], env: Env, depth: int = 0) -> bool:

@@ -17,7 +17,7 @@ from adapters.mapping.carrying import (
     transform_of,
     when_missing,
 )
-from adapters.mapping.choosing import dispatch
+from adapters.mapping.choosing import Switch, switch
 from adapters.mapping.claims import claim_reader
 from adapters.mapping.conditions import matcher, walker
 from adapters.mapping.env import Env
@@ -27,6 +27,7 @@ from adapters.mapping.plain import Leaf, cell_reader, leaf_reader
 from adapters.mapping.plans import ALWAYS, Need, climbs, need, planned
 from adapters.mapping.putting import is_simple, putter
 from adapters.mapping.rows import Row
+from adapters.mapping.short import is_plain
 from adapters.mapping.walk import NOTHING_TOLD, Frame, Made, Reader, Taker, Told
 from adapters.pack import Deviation
 from adapters.tree import Node, State
@@ -237,8 +238,8 @@ def _element(row: Row, env: Env, place: Place | None) -> Taker:
 
     def take(frame: Frame, node: Node | None = None) -> bool:
         element: dict[str, Any] = {}
-        seen = frame.walk.seen
-        read = len(seen)
+        walk = frame.walk
+        seen, spots = len(walk.seen), len(walk.spots)
         if climbing:
             done = read_rows(Frame(node or frame.node, frame, element, {}, frame.made, frame.walk))
         else:  # nobody below looks up to this frame, so it is lent rather than copied
@@ -254,7 +255,7 @@ def _element(row: Row, env: Env, place: Place | None) -> Taker:
             impose(element)
         if put(frame, element):
             return True
-        del seen[read:]  # the element is filled already: what was read for it is loss
+        del walk.seen[seen:], walk.spots[spots:]  # the element is filled already: what was read for it is loss
         return False
 
     return take
@@ -316,16 +317,14 @@ def _choose(row: Row, env: Env) -> Reader:
     """The first alternative whose `when` holds; none refuses."""
     inner = env.under(None, strict=True, data_class=row.data_class or env.data_class)
     options = [option for option in row.choose if option.reads]
+    readers = [_option(option, inner) for option in options]
     checks = [matcher(option, inner, None) if option.when else None for option in options]
-    alternatives = list(zip(checks, [_option(option, inner) for option in options], strict=True))
+    alternatives = list(zip(checks, readers, strict=True))
     of = walker(env.place(row.of, row)) if row.of else None
-    few = dispatch(options, alternatives, inner)
 
     def choose(frame: Frame) -> bool:
-        for match, read in alternatives if few is None else few(frame):
-            if match is None:
-                return read(frame)
-            told = match(frame, frame.node)
+        for match, read in alternatives:
+            told = match(frame, frame.node) if match is not None else NOTHING_TOLD
             if told is not None:
                 done = read(frame)
                 if done and told:
@@ -334,6 +333,31 @@ def _choose(row: Row, env: Env) -> Reader:
         nodes = of(frame) if of is not None else []
         at = nodes[0].place if nodes else frame.node.place
         raise Unmappable(at, "no-alternative", "a value of this kind is not among the agreed ones")
+
+    short = switch(options, readers, inner)
+    return choose if short is None else _switched(short, choose)
+
+
+def _switched(by: Switch, long: Reader) -> Reader:
+    """A `choose` that looks its alternatives up by one text; whatever none of them takes, `long` judges."""
+    text_of, steps, table, others = by.text_of, by.steps, by.table, by.others
+
+    def choose(frame: Frame) -> bool:
+        node = frame.node
+        text = text_of(node)
+        if text is None or not is_plain(text):
+            return long(frame)
+        for match, said, read in table.get(text, others):
+            told = match(frame, node) if match is not None else NOTHING_TOLD
+            if told is not None:
+                done = read(frame)
+                if done:
+                    if told:
+                        frame.walk.tell(told)
+                    if said is not None:
+                        frame.walk.tell(((node, steps, said),))
+                return done
+        return long(frame)
 
     return choose
 

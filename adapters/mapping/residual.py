@@ -78,18 +78,22 @@ class Losses(Sequence[Loss]):
         return self._found
 
     def _find(self) -> Iterator[Loss]:
-        head = {node.place for node in self._head}
-        for tree, walk in self._parts:
+        """What one child's part reads of what all share (NIEM's persons, a header) is not lost for the others'."""
+        seen = {node.place for node in self._head}
+        for _, walk in self._parts:
             yield from walk.loss
-            told = {loss.place for loss in walk.loss if loss.kind is LossKind.DROP}
-            seen = head | {place_of(spot) for spot in walk.seen} | told
-            for place in {place: None for spot in walk.tested if (place := place_of(spot)) not in seen}:
-                yield Loss(place, LossKind.NORMALISE, "one of several codes that mean this")
-                seen.add(place)
-            for place, raw in leaves_of(tree):
-                if place not in seen:
-                    why = "says delete; what was told before stays on record" if raw in ("", '""') else "not mapped"
-                    yield Loss(place, LossKind.DROP, why)
+            spots = walk.spots
+            seen |= {node.place for node in walk.seen}
+            seen |= {place_of(spot) for spot in zip(spots[::2], spots[1::2], strict=True)}
+            seen |= {loss.place for loss in walk.loss if loss.kind is LossKind.DROP}
+        tested = (place_of(spot) for _, walk in self._parts for spot in walk.tested)
+        for place in dict.fromkeys(place for place in tested if place not in seen):
+            yield Loss(place, LossKind.NORMALISE, "one of several codes that mean this")
+            seen.add(place)
+        for place, raw in (leaf for tree, _ in self._parts for leaf in leaves_of(tree)):
+            if place not in seen:
+                why = "says delete; what was told before stays on record" if raw in ("", '""') else "not mapped"
+                yield Loss(place, LossKind.DROP, why)
 
     @overload
     def __getitem__(self, index: int) -> Loss: ...

@@ -59,7 +59,7 @@ def _equality(text_of: Text, test: Tested, slow: Check) -> Check:
         at = node if own else frame.node
         text = text_of(at)
         if text in values:
-            return (((at, steps), text == first),)
+            return ((at, steps, text == first),)
         if text is None or not is_plain(text):
             return slow(frame, node)
         return None
@@ -71,7 +71,7 @@ def _all(ways: list[tuple[Tested, Text]], slow: Check) -> Check:
     compiled = [(text, test.up, frozenset(test.values), test.values[0], test.place.steps) for test, text in ways]
 
     def check(frame: Frame, node: Node) -> Told | None:
-        told: list[tuple[Any, bool]] = []
+        told: list[tuple[Any, tuple[str, ...], bool]] = []
         for text_of, up, values, first, steps in compiled:
             at = node if up < 0 else frame.node
             if up > 0:
@@ -83,7 +83,7 @@ def _all(ways: list[tuple[Tested, Text]], slow: Check) -> Check:
                 if (text != "" and text != NULL) is (first == ABSENT):
                     return None
             elif text in values:
-                told.append(((at, steps), text == first))
+                told.append((at, steps, text == first))
             elif is_plain(text):
                 return None
             else:

@@ -277,7 +277,10 @@ def _coded(row: Row, path: Path, codes: CodeMap, pack_id: str) -> Transform:
         if code is None:
             if not keep:
                 raise Unmappable(place_of(node), "unknown-code", f"this code is not in the agreed list {codes.name}")
-            return Kept({"url": ORIGINAL_CODE_URL, "valueCoding": {"system": system, "code": text}})
+            kept = " ".join(text.split())
+            if kept != value:
+                walk.note(place_of(node), LossKind.NORMALISE, "white space is taken away")
+            return Kept({"url": ORIGINAL_CODE_URL, "valueCoding": {"system": system, "code": kept}})
         if writes.get((code.system, code.code)) != value:
             walk.note(place_of(node), LossKind.NORMALISE, "several codes of the sender mean this one")
         if not codes.has_systems:

@@ -41,8 +41,8 @@ class Made:
         return self.node.place
 
 
-Told = Sequence[tuple[Any, bool]]
-"""What a `when` that holds has found: the leaves, each with whether it is what would be written back."""
+Told = Sequence[tuple[Any, tuple[str, ...], bool]]
+"""What a `when` that holds has found: nodes, the steps to the leaf, and whether it is what would be written back."""
 NOTHING_TOLD: Final[Told] = ()
 
 
@@ -55,6 +55,8 @@ class Walk:
     made: list[Made] = field(default_factory=list)
     seen: list[Any] = field(default_factory=list)
     """Leaf nodes that a row read."""
+    spots: list[Any] = field(default_factory=list)
+    """Leaves that a row read as raw text: a node and the steps from it to the only leaf there, in turn."""
     tested: list[Any] = field(default_factory=list)
     """Leaf nodes that a `when` found to be one of several codes, not the one that is written back."""
     loss: list[Loss] = field(default_factory=list)
@@ -63,8 +65,11 @@ class Walk:
 
     def tell(self, told: Told) -> None:
         """Note what a `when` found, once its row has put something."""
-        for spot, said in told:
-            (self.seen if said else self.tested).append(spot)
+        for node, steps, said in told:
+            if said:
+                self.spots += (node, steps)
+            else:
+                self.tested.append((node, steps))
 
     def note(self, place: str, kind: LossKind, why: str) -> None:
         """Report a loss."""
