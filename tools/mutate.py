@@ -1,115 +1,350 @@
-"""Mutate the engine, one small change at a time in a copy, and count how many mutants the tests kill.
+"""Mutate the consent engine, one small change at a time, and count how many mutants its tests kill.
 
-    python tools/mutate.py [--sample 400] [--seed 1] [--report docs/consent-mutation.md] [FILE ...]
+    python tools/mutate.py [--sample 450] [--seed 1] [--jobs 2] [--fresh] [FILE ...]
 
-A mutant flips a comparison, a boolean operator, a constant, a `not`, or a returned truth value.
+A mutant flips a comparison, a boolean operator, a constant, `any` and `all`, `min` and `max`, or drops a condition.
+Tests are imported and collected once; each mutant runs in a forked child whose functions get the mutated code, on tests
+that take well under three seconds of CPU together, and stops at the first failure. Results are kept in a record, so
+that a run that was stopped goes on; the page `docs/consent-mutation.md` is written from it, survivors with the reasons
+of `tools/mutation_reasons.yaml`.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import gc
+import json
+import os
 import random
-import shutil
-import subprocess
+import signal
 import sys
-import tempfile
+import time
+from collections import Counter
 from collections.abc import Iterator
+from functools import _lru_cache_wrapper
+from hashlib import sha256
 from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
-FILES = ("acts.py", "engine.py", "law.py", "people.py", "trees.py", "moments.py", "release.py", "labels.py", "items.py")
-QUICK = (
-    "test_rules_consent.py", "test_rules_law.py", "test_trees.py", "test_profiles.py", "test_release.py",
-    "test_flows.py", "test_matrix.py", "test_explain.py", "test_release_invariants.py",
-)  # fmt: skip
+sys.path.insert(0, str(ROOT))
+
+from tests.consent import test_quick  # noqa: E402
+from tests.consent.world import policy  # noqa: E402
+
+LEFT_OUT = {
+    "__init__.py": "names only",
+    "model.py": "declarations only",
+    "vocabulary.py": "declarations only",
+    "errors.py": "declarations only",
+    "explain.py": "words about a decision, which decides nothing",
+    "supposing.py": "tries other worlds to explain, decides nothing",
+    "authoring.py": "advice to who writes a consent, decides nothing",
+}
+SECONDS = 3.0
+"""CPU seconds that one mutant may use; more is a timeout, counted apart."""
+QUICK_SECONDS = 1.8
+"""CPU seconds that the chosen tests take on the engine as it is."""
+PAGE, RECORD = ROOT / "docs" / "consent-mutation.md", ROOT / "docs" / "consent-mutation.jsonl"
+MAKERS = ("fhir.py", "rulebook.py", "labels.py", "items.py", "walk.py", "moments.py", "policy.py")
 FLIPS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
 }  # fmt: skip
+SWAPS = {"any": "all", "all": "any", "min": "max", "max": "min"}
+OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
+    ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr, ast.Add: ast.Sub, ast.Sub: ast.Add,
+}  # fmt: skip
 
 
-def sites(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node that can be changed."""
-    for node in ast.walk(tree):
-        compared = isinstance(node, ast.Compare) and type(node.ops[0]) in FLIPS
-        negated = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
-        constant = isinstance(node, ast.Constant) and isinstance(node.value, bool | int)
-        if compared or negated or constant or isinstance(node, ast.BoolOp | ast.IfExp):
-            yield node
+# --- mutants ------------------------------------------------------------------------------------------------
 
 
-def change(node: ast.AST) -> str:
-    """Change the node in place; say what was done."""
-    place = f"line {getattr(node, 'lineno', 0)}"
-    if isinstance(node, ast.Compare):
-        old = type(node.ops[0])
-        node.ops[0] = FLIPS[old]()
-        return f"{place}: {old.__name__} -> {FLIPS[old].__name__}"
+def sites(tree: ast.Module) -> Iterator[tuple[ast.AST, int]]:
+    """Every node inside a function that can be changed, with the number of the way to change it."""
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            for statement in function.body:
+                yield from _inside(statement)
+
+
+def _inside(node: ast.AST) -> Iterator[tuple[ast.AST, int]]:
+    if isinstance(node, ast.FunctionDef):
+        return
+    compared = isinstance(node, ast.Compare) and type(node.ops[0]) in FLIPS
+    negated = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+    constant = isinstance(node, ast.Constant) and isinstance(node.value, bool | int)
+    swapped = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SWAPS
+    operated = isinstance(node, ast.BinOp) and type(node.op) in OPERATORS
+    if compared or negated or constant or swapped or operated or isinstance(node, ast.IfExp):
+        yield node, 0
     if isinstance(node, ast.BoolOp):
-        old_name = type(node.op).__name__
+        yield from ((node, way) for way in range(len(node.values) + 1))
+    if isinstance(node, ast.comprehension):
+        yield from ((node, way) for way in range(len(node.ifs)))
+    for child in ast.iter_child_nodes(node):
+        yield from _inside(child)
+
+
+def change(node: Any, way: int) -> str:
+    """Change the node in place; say what was done."""
+    before = ast.unparse(node)
+    if isinstance(node, ast.Compare):
+        node.ops[0] = FLIPS[type(node.ops[0])]()
+    elif isinstance(node, ast.BoolOp) and way == 0:
         node.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
-        return f"{place}: {old_name} flipped"
-    if isinstance(node, ast.UnaryOp):
-        node.op = ast.UAdd()
-        node.operand = ast.Call(ast.Name("bool", ast.Load()), [node.operand], [])
-        return f"{place}: not removed"
-    if isinstance(node, ast.IfExp):
+    elif isinstance(node, ast.BoolOp):
+        del node.values[way - 1]
+    elif isinstance(node, ast.UnaryOp):
+        node.op, node.operand = ast.Not(), ast.UnaryOp(ast.Not(), node.operand)
+    elif isinstance(node, ast.IfExp):
         node.body, node.orelse = node.orelse, node.body
-        return f"{place}: branches swapped"
-    if isinstance(node, ast.Constant):
+    elif isinstance(node, ast.Call):
+        node.func.id = SWAPS[node.func.id]
+    elif isinstance(node, ast.BinOp):
+        node.op = OPERATORS[type(node.op)]()
+    elif isinstance(node, ast.comprehension):
+        del node.ifs[way]
+    else:
         node.value = (not node.value) if isinstance(node.value, bool) else node.value + 1
-        return f"{place}: constant -> {node.value}"
-    raise TypeError(type(node).__name__)
+    return f"{' '.join(before.split())} -> {' '.join(ast.unparse(node).split())}"
+
+
+class Mutant:
+    """One change of one file: where, what, and the code that it makes."""
+
+    def __init__(self, file: str, number: int) -> None:
+        self.path = ROOT / "consent" / file
+        text = self.path.read_text("utf-8")
+        self.tree = ast.parse(text)
+        node, way = list(sites(self.tree))[number]
+        line = next((one.lineno for one in ast.walk(node) if hasattr(one, "lineno")), 0)
+        self.file, self.number = file, number
+        self.line, self.text = line, text.splitlines()[line - 1].strip() if line else ""
+        self.what = change(node, way)
+        # What tests keep was made by these files before the change.
+        self.stale = ("consent", "tests.consent") if file in MAKERS else ("consent",)
+        self.key = f"{file} {sha256(text.encode()).hexdigest()[:12]} {number}"
+
+    def apply(self) -> None:
+        """Give every function of the file, wherever it is referred to, the mutated code; forget what was cached."""
+        compiled = compile(ast.fix_missing_locations(self.tree), str(self.path), "exec", dont_inherit=True)
+        codes = {(one.co_qualname, one.co_firstlineno): one for one in _codes(compiled)}
+        for found in gc.get_objects():
+            if isinstance(found, FunctionType) and found.__code__.co_filename == str(self.path):
+                code = codes.get((found.__code__.co_qualname, found.__code__.co_firstlineno))
+                if code is not None and code != found.__code__:
+                    found.__code__ = code
+            elif isinstance(found, _lru_cache_wrapper) and found.__module__.startswith(self.stale):
+                found.cache_clear()
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes(constant)
+
+
+def chosen(files: list[str], sample: int, seed: int) -> list[tuple[str, int]]:
+    """A sample of all mutants of these files: the same for the same source and seed."""
+    every = [
+        (file, number)
+        for file in files
+        for number, _ in enumerate(sites(ast.parse((ROOT / "consent" / file).read_text("utf-8"))))
+    ]
+    return random.Random(seed).sample(every, min(sample, len(every)))
+
+
+# --- running the tests --------------------------------------------------------------------------------------
+
+
+class Runner:
+    """A pytest plugin whose loop, instead of running the collected tests, tries the mutants on them."""
+
+    def __init__(self, mutants: list[tuple[str, int]], record: Path, jobs: int) -> None:
+        self.todo, self.record, self.jobs = mutants, record, jobs
+        self.done = {line["key"]: line for line in read(record)}
+        self.failed = False
+        self.wins: dict[str, Counter[int]] = {}
+        self.items: list[pytest.Item] = []
+        self.clean = 0.0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test that fails kills."""
+        self.failed = self.failed or report.failed
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Choose the quick tests, then try every mutant that is not on record."""
+        for make in (policy, test_quick.pool, test_quick.bundles):
+            make()
+        self._choose(session.items)
+        running: dict[int, tuple[Mutant, int]] = {}
+        for file, number in self.todo:
+            mutant = Mutant(file, number)
+            if mutant.key in self.done:
+                continue
+            if len(running) >= self.jobs:
+                self._reap(running)
+            receive, send = os.pipe()
+            child = os.fork()
+            if child == 0:
+                os.close(receive)
+                self._child(mutant, send)
+            os.close(send)
+            running[child] = (mutant, receive)
+        while running:
+            self._reap(running)
+        return True
+
+    def _choose(self, items: list[pytest.Item]) -> None:
+        """Time every test once in a child, and keep the quickest ones that fit, and the first looks."""
+        receive, send = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _quiet()
+            for number, item in enumerate(items):
+                begun, self.failed = time.process_time(), False
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+                os.write(send, f"{number} {time.process_time() - begun} {int(self.failed)}\n".encode())
+            os._exit(0)
+        os.close(send)
+        with os.fdopen(receive) as lines:
+            timed = [line.split() for line in lines]
+        os.waitpid(child, 0)
+        bad = [items[int(number)].nodeid for number, _, failed in timed if int(failed)]
+        if len(timed) < len(items):
+            raise SystemExit("the tests do not end on the engine as it is")
+        if bad:
+            print(f"left out, as they fail on the engine as it is: {', '.join(bad)}", flush=True)
+            timed = [one for one in timed if not int(one[2])]
+        first = [(0.0 if "test_quick" in items[int(n)].nodeid else float(t), float(t), int(n)) for n, t, _ in timed]
+        for _, seconds, number in sorted(first):
+            if self.clean + seconds <= QUICK_SECONDS:
+                self.clean += seconds
+                self.items.append(items[number])
+        print(f"{len(self.items)} of {len(items)} tests, {self.clean:.1f} s of CPU", flush=True)
+
+    def _child(self, mutant: Mutant, send: int) -> None:
+        """In the child: run the tests on the mutant, those first that killed others of its file."""
+        _quiet()
+        signal.signal(signal.SIGPROF, lambda *_: os._exit(3))
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        wins = self.wins.get(mutant.file, Counter())
+        try:
+            mutant.apply()
+            for number in sorted(range(len(self.items)), key=lambda one: -wins[one]):
+                item = self.items[number]
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+                if self.failed:
+                    os.write(send, str(number).encode())
+                    os._exit(1)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+
+    def _reap(self, running: dict[int, tuple[Mutant, int]]) -> None:
+        child, status = os.waitpid(-1, 0)
+        mutant, receive = running.pop(child)
+        with os.fdopen(receive) as answer:
+            by = answer.read()
+        result = {0: "survived", 1: "killed", 3: "timeout"}.get(os.waitstatus_to_exitcode(status), "killed")
+        if by:
+            self.wins.setdefault(mutant.file, Counter())[int(by)] += 1
+        line = {
+            "key": mutant.key, "file": mutant.file, "line": mutant.line, "text": mutant.text, "what": mutant.what,
+            "result": result, "by": self.items[int(by)].nodeid.split("::")[-1] if by else "",
+        }  # fmt: skip
+        self.done[mutant.key] = line
+        with self.record.open("a", encoding="utf-8") as record:
+            record.write(json.dumps(line, ensure_ascii=False) + "\n")
+        print(f"{result} {mutant.file}:{mutant.line} {mutant.what}"[:160], flush=True)
+
+
+def _quiet() -> None:
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+
+
+def read(record: Path) -> list[dict[str, Any]]:
+    """The lines on record."""
+    return [json.loads(line) for line in record.read_text("utf-8").splitlines()] if record.exists() else []
+
+
+# --- the page -----------------------------------------------------------------------------------------------
+
+
+def page(lines: list[dict[str, Any]], seed: int, clean: float) -> str:
+    """The document: how many were killed in each file, and every survivor with its reason."""
+    reasons = yaml.safe_load((ROOT / "tools" / "mutation_reasons.yaml").read_text("utf-8")) or {}
+    total = Counter(line["result"] for line in lines)
+    share = (total["killed"] + total["timeout"]) / max(1, len(lines))
+    text = [
+        "# Mutants of the consent engine",
+        "",
+        "Written by `make mutation`. A mutant is one small change of the engine; it is killed when a test of",
+        f"`tests/consent` fails on it within {SECONDS:.0f} seconds of CPU (the same tests take {clean:.1f} s on the",
+        "engine as it is; a mutant that takes longer than the limit hangs, and is listed apart).",
+        "",
+        f"Sample of {len(lines)}, seed {seed}: **{total['killed']} killed, {total['timeout']} timed out, "
+        f"{total['survived']} survived: {share:.1%}**.",
+        "",
+        "| file | mutants | killed | timed out | survived |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for file in sorted({line["file"] for line in lines}):
+        found = Counter(line["result"] for line in lines if line["file"] == file)
+        text.append(f"| {file} | {found.total()} | {found['killed']} | {found['timeout']} | {found['survived']} |")
+    text += ["", "Left out: " + "; ".join(f"`{name}` ({why})" for name, why in LEFT_OUT.items()) + "."]
+    text += ["", "## Survivors, with reasons", ""]
+    for line in sorted(lines, key=lambda one: (one["file"], one["line"])):
+        if line["result"] == "survived":
+            reason = (reasons.get(line["file"]) or {}).get(line["text"], "no reason yet")
+            reason = reason.get(line["what"], "no reason yet") if isinstance(reason, dict) else reason
+            text.append(f"- `{line['file']}`, `{line['text']}`: `{line['what']}`. {reason}")
+    return "\n".join(text) + "\n"
 
 
 def main() -> int:
-    """Try a sample of mutants and write the survivors down."""
+    """Try the sampled mutants that are not on record yet and write the page; 1 when under 90 % are killed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="*", default=list(FILES))
-    parser.add_argument("--sample", type=int, default=400)
+    parser.add_argument("files", nargs="*")
+    parser.add_argument("--sample", type=int, default=450)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--report", type=Path)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--record", type=Path, default=RECORD)
+    parser.add_argument("--fresh", action="store_true", help="forget what is on record")
     given = parser.parse_args()
-    every = [
-        (file, number)
-        for file in given.files
-        for number, _ in enumerate(sites(ast.parse((ROOT / "consent" / file).read_text("utf-8"))))
+    os.chdir(ROOT)
+    if given.fresh:
+        given.record.unlink(missing_ok=True)
+    files = given.files or sorted(path.name for path in (ROOT / "consent").glob("*.py") if path.name not in LEFT_OUT)
+    wanted = chosen(files, given.sample, given.seed)
+    runner = Runner(wanted, given.record, given.jobs)
+    arguments = [
+        "-p",
+        "no:terminal",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-k",
+        "not hypothesis and not plain",
+        "tests/consent",
     ]
-    chosen = random.Random(given.seed).sample(every, min(given.sample, len(every)))
-    survivors = []
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
-        for part in ("consent", "tests", "adapters", "hub"):
-            shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "pyproject.toml", copy)
-        for index, (file, number) in enumerate(chosen, 1):
-            text = (ROOT / "consent" / file).read_text("utf-8")
-            tree = ast.parse(text)
-            node = next(node for place, node in enumerate(sites(tree)) if place == number)
-            what = f"{file} {change(node)}"
-            (copy / "consent" / file).write_text(ast.unparse(ast.fix_missing_locations(tree)), encoding="utf-8")
-            killed = kills(copy)
-            (copy / "consent" / file).write_text(text, encoding="utf-8")
-            survivors += [] if killed else [what]
-            print(f"{index}/{len(chosen)} {'killed' if killed else 'SURVIVED'} {what}", flush=True)
-    killed_count = len(chosen) - len(survivors)
-    summary = f"{killed_count} of {len(chosen)} killed ({killed_count / max(1, len(chosen)):.0%}); seed {given.seed}"
-    print(summary)
-    if given.report:
-        lines = ["# Mutants of the consent engine", "", summary, "", *(f"- {one}" for one in survivors)]
-        given.report.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return int(bool(survivors))
-
-
-def kills(copy: Path) -> bool:
-    """Whether the tests fail on the mutant; a mutant that hangs is killed too."""
-    command = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-    command += [f"tests/consent/{file}" for file in QUICK]
-    try:
-        return subprocess.run(command, cwd=copy, capture_output=True, timeout=120, check=False).returncode != 0
-    except subprocess.TimeoutExpired:
-        return True
+    pytest.main(arguments, plugins=[runner])
+    lines = [runner.done[key] for key in (Mutant(*one).key for one in wanted) if key in runner.done]
+    if not given.files:
+        PAGE.write_text(page(lines, given.seed, runner.clean), encoding="utf-8")
+    survived = sum(line["result"] == "survived" for line in lines)
+    print(f"{len(lines) - survived} of {len(lines)} killed ({1 - survived / max(1, len(lines)):.1%})")
+    return int(survived > len(lines) // 10)
 
 
 if __name__ == "__main__":

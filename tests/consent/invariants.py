@@ -419,20 +419,19 @@ SHARE = 0.02
 """In at least this share of all worlds the premise of every check must hold; else the generator proves nothing."""
 
 
-def walk(start: int, count: int, names: tuple[str, ...] = ()) -> tuple[Counter[str], Counter[str], Counter[str]]:
-    """Run the checks on `count` worlds from seed `start`, which also seeds the pool of their parts.
+def walk(start: int, count: int, pool: Pool | None = None) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    """Run the checks on `count` worlds from seed `start`, which also seeds the pool of their parts unless one is given.
 
     Returns what failed (with its seed), how often each check's premise held, and which grounds were seen.
     """
     failed: Counter[str] = Counter()
     met: Counter[str] = Counter()
     seen: Counter[str] = Counter()
-    pool = Pool(start)
-    checks = [(name, CHECKS[name]) for name in names or CHECKS]
+    pool = pool or Pool(start)
     for seed in range(start, start + count):
         case = case_of(Random(seed), pool)
         seen.update(str(verdict.basis) for verdict in case.was.verdicts)
-        for name, check in checks:
+        for name, check in CHECKS.items():
             try:
                 met[name] += check(case)
             except AssertionError:

@@ -86,9 +86,8 @@ def refine(mine, found, profile):
         return ("unsure", True, []) if maybe else ("permit", False, [clause for a in permitted for clause in a[2]])
     if not unsure or (mine and mine[0] == "permit" and not maybe):
         return mine
-    if mine and mine[0] == "deny" and all(a[1] for a in unsure):
-        return "deny", True, []
-    return "unsure", maybe or bool(mine and mine[1]), []
+    denying = mine and mine[0] == "deny" and all(a[1] for a in unsure)
+    return ("deny", True, []) if denying else ("unsure", maybe or bool(mine and mine[1]), [])
 
 
 def matches(effective, ask, item, purpose):
