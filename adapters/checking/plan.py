@@ -74,21 +74,21 @@ class Planner:
         env = Env(material, (Cursor(self.pack.codec.name, self.message.grammar),))
         return self.rows(self.message.rows, env, frozenset())
 
-    def rows(self, rows: Sequence[Row], env: Env, needed: frozenset[str]) -> Plans:
-        """The rows of a list, in an element that R4 wants some members of."""
+    def rows(self, rows: Sequence[Row], env: Env, needed: frozenset[str], under: str = "") -> Plans:
+        """The rows of a list, in an element that R4 wants some members of; `under` names the element around."""
         cursors = tuple((cursor.inside, id(cursor.item)) for cursor in env.cursors)
-        key = (tuple(map(id, rows)), env.node, env.resource, env.data_class, env.shapes, cursors, needed)
+        key = (tuple(map(id, rows)), env.node, env.resource, env.data_class, env.shapes, cursors, needed, under)
         if key not in self.known:
-            self.known[key] = (self._rows(rows, env, needed), rows, env)
+            self.known[key] = (self._rows(rows, env, needed, under), rows, env)
         return self.known[key][0]
 
-    def _rows(self, rows: Sequence[Row], env: Env, needed: frozenset[str]) -> Plans:
+    def _rows(self, rows: Sequence[Row], env: Env, needed: frozenset[str], under: str) -> Plans:
         found: list[list[Plan]] = []
         shared: dict[str, list[Plan]] = {}
         for row in rows:
             if not row.reads:
                 continue
-            plan = self.row(row, env, needed)
+            plan = self.row(row, env, needed, under)
             if plan is None:
                 continue
             if row.each and not row.join and row.each in shared:
@@ -99,37 +99,37 @@ class Planner:
                 shared[row.each] = found[-1]
         return tuple(tuple(group) for group in found)
 
-    def row(self, row: Row, env: Env, needed: frozenset[str]) -> Plan | None:
+    def row(self, row: Row, env: Env, needed: frozenset[str], under: str = "") -> Plan | None:
         """One row; None for what the source has no part in."""
         wanted = row.required or (row.to.split(".")[0].split("[")[0] in needed if row.to else False)
         if row.choose:
             inner = env.under(None, strict=True)
-            options = tuple(found for option in row.choose if (found := self._option(option, inner, needed)))
+            options = tuple(found for option in row.choose if (found := self._option(option, inner, needed, under)))
             return Plan(row, _spot(env.place(row.of, row)) if row.of else None, options=options, needed=wanted)
         if row.claim:
             return self._claim(row, env)
         if row.parts:
             spots = tuple(_spot(env.place(text, row)) for text in row.parts)
-            return Plan(row, None, (), self._say(row, env), spots, needed=wanted)
+            return Plan(row, None, (), self._say(row, env, under), spots, needed=wanted)
         place = env.place(row.place, row) if row.place else None
         spot = _spot(place) if place is not None else None
         if not row.is_block:
             if place is None:
                 return None
-            return Plan(row, spot, _when(row, env, place), self._say(row, env), needed=wanted)
-        return Plan(row, spot, _when(row, env, place), inner=self._inner(row, env, place), needed=wanted)
+            return Plan(row, spot, _when(row, env, place), self._say(row, env, under), needed=wanted)
+        return Plan(row, spot, _when(row, env, place), inner=self._inner(row, env, place, under), needed=wanted)
 
-    def _option(self, row: Row, env: Env, needed: frozenset[str]) -> Plan | None:
+    def _option(self, row: Row, env: Env, needed: frozenset[str], under: str) -> Plan | None:
         if not row.reads:
             return None
         if not (row.rows or row.shape or row.place or row.choose or row.parts):
             return Plan(row, None, _when(row, env, None))
-        found = self.row(row, env, needed)
+        found = self.row(row, env, needed, under)
         if found is not None and not found.when:
             found.when = _when(row, env, None)
         return found
 
-    def _inner(self, row: Row, env: Env, place: Place | None) -> Plans:
+    def _inner(self, row: Row, env: Env, place: Place | None, under: str) -> Plans:
         if row.make:
             kind = row.make
             rows, inner = env.under(place, node=kind, resource=kind).content(row)
@@ -142,9 +142,9 @@ class Planner:
         if row.to:
             node = env.path(row.to, row).node
             rows, inner = env.under(place, node=node).content(row)
-            return self.rows(rows, inner, _wanted(node))
+            return self.rows(rows, inner, _wanted(node), row.to.rpartition(".")[2])
         rows, inner = env.under(place).content(row)
-        return self.rows(rows, inner, frozenset())
+        return self.rows(rows, inner, frozenset(), under)
 
     def _claim(self, row: Row, env: Env) -> Plan:
         place = env.place(row.place, row) if row.place else None
@@ -160,9 +160,9 @@ class Planner:
             parts.append((Plan(part, _spot(inner.place(part.place, part)), (), say),))
         return Plan(row, spot, _when(row, env, place), inner=tuple(parts))
 
-    def _say(self, row: Row, env: Env) -> Say:
+    def _say(self, row: Row, env: Env, under: str) -> Say:
         path = env.path(row.to, row) if row.to else None
-        return say_of(row, path, self.pack.codes.get(row.codes), env.material.native)
+        return say_of(row, path, self.pack.codes.get(row.codes), env.material.native, under)
 
 
 def item_of(link: str) -> str:

@@ -80,8 +80,8 @@ Say = Callable[[Making], Scalar | None]
 """A source value for a row; None when only the samples know one."""
 
 
-def say_of(row: Row, path: Path | None, codes: CodeMap | None, native: bool) -> Say:
-    """How a value for the row is made; `native` formats have numbers and booleans."""
+def say_of(row: Row, path: Path | None, codes: CodeMap | None, native: bool, under: str = "") -> Say:
+    """How a value for the row is made; `native` formats have numbers and booleans; `under` is the element around."""
     if row.jsonata:
         return lambda making: None
     if path is None:
@@ -95,7 +95,7 @@ def say_of(row: Row, path: Path | None, codes: CodeMap | None, native: bool) -> 
     if row.date:
         return lambda making: date_text(making, making.chance.one(row.date), path.kind, _ERAS.get(_last(path), 2013))
     if row.decimal:
-        return _decimal(row.decimal, native, "low" in path.text)
+        return _decimal(row.decimal, native, "low" in (under, *path.text.split(".")))
     if row.integer:
         return lambda making: _number(str(1 + making.chance.pick(4)), native)
     if row.split:
