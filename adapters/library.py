@@ -37,13 +37,22 @@ _DATA = {".yaml", ".csv", ".xsd", ".json", ".hl7", ".xml", ".md", ".txt", ".zip"
 
 
 def load_packs(*folders: Path) -> dict[str, Pack]:
-    """The built-in packs and those below `folders`, by id; two of one id are a :class:`BrokenPack`."""
+    """The built-in packs and those below `folders`, by id; two of one id are a :class:`BrokenPack`.
+
+    Packs from elsewhere are compiled at once: a broken row shows when the hub starts, not at the first message.
+    """
     packs: dict[str, Pack] = {}
-    for manifest in find_manifests(BUILT_IN, *folders):
-        pack = load_pack(read_folder(manifest.parent), lazy=True)
-        if pack.id in packs:
-            raise BrokenPack(f"{pack.id}: two packs have this id")
-        packs[pack.id] = pack
+    for folder in (BUILT_IN, *folders):
+        if not folder.is_dir():
+            raise BrokenPack(f"{folder.name}: there is no such folder of packs")
+        for manifest in find_manifests(folder):
+            try:
+                pack = load_pack(read_folder(manifest.parent), lazy=folder == BUILT_IN)
+            except BrokenPack as fault:
+                raise BrokenPack(f"{manifest.parent.parent.name}/{manifest.parent.name}: {fault}") from None
+            if pack.id in packs:
+                raise BrokenPack(f"{pack.id}: two packs have this id")
+            packs[pack.id] = pack
     return packs
 
 

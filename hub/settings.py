@@ -6,6 +6,7 @@ With none of them set the hub runs embedded: SQLite and keys below ``.hub``, doo
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -91,6 +92,11 @@ class Settings(BaseSettings):
     def pack_folders(self) -> tuple[Path, ...]:
         """Folders of packs beside the built-in ones."""
         return tuple(Path(part) for part in self.packs_path.split(os.pathsep) if part)
+
+    def with_packs(self, folders: Iterable[Path] | None) -> Settings:
+        """The same settings with further folders of packs, as ``--packs`` names them."""
+        said = [*self.packs_path.split(os.pathsep), *(str(folder) for folder in folders or ())]
+        return read_settings(**{**dict(self), "packs_path": os.pathsep.join(part for part in said if part)})
 
     @property
     def http_is_plain_off_loopback(self) -> bool:

@@ -91,9 +91,11 @@ class _Drafter:
             root = survey(grouping.group(tree, steps) for tree in trees)
         if refs:
             referred = {spot.place for spot in root.below() if refs["ref"] in spot.spots}
+            said = {value for spot in root.below() if spot.name == refs["ref"] for value in spot.values}
+            named = {s.place for s in root.below() if refs["id"] in s.spots and said & set(s.spots[refs["id"]].values)}
             root = survey(referring.resolve(tree, refs["ref"], refs["id"]) for tree in trees)
             for spot in root.below():
-                spot.referred = spot.place in referred
+                spot.referred, spot.named = spot.place in referred, spot.place in named
         hints.apply(root, self.schemas)
         child = find_child(root)
         head = heads.head_of(root, child)

@@ -43,11 +43,12 @@ def match(spot: Spot, chain: tuple[str, ...], role: Role | None, words: Vocabula
     own = own or chain
     found: list[Match] = []
     if role is not None:
+        noise = words.noise.union(*(phrase for phrase in role.phrases if len(phrase) == 1))
         for attribute in words.attributes:
             if attribute.fits(role):
                 sure = max(
-                    best_cover(own, attribute.phrases, words.noise),
-                    _BY_CONTAINER * best_cover((*chain, *own), attribute.phrases, words.noise),
+                    best_cover(own, attribute.phrases, noise),
+                    _BY_CONTAINER * best_cover((*chain, *own), attribute.phrases, noise),
                     _by_doc(spot, attribute),
                 )
                 found.append(Match(role, attribute, sure * fit(attribute, seen, spot)))
@@ -85,6 +86,7 @@ def _of_other(own: tuple[str, ...], role: Role, spot: Spot, seen: Look, words: V
                 sure = sure if best_cover(rest, attribute.phrases, words.noise) else 0.0
             else:
                 sure = 0.8 * share if _is_name(attribute, seen) else 0.0
+            sure = max(sure, _BY_CONTAINER * best_cover(own, attribute.phrases, words.noise))
             found.append(Match(role, attribute, sure * fit(attribute, seen, spot)))
     return found
 

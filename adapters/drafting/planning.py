@@ -126,7 +126,7 @@ class Planner:
             self._keyed(spot, keyed, here, block)
             return
         role = role_of(spot, self.words)
-        if here.role is None and (spot.referred or (role is None and self._is_referred_to(spot))):
+        if here.role is None and (spot.referred or (role is None and spot.named)):
             self._doubt(spot, "content that belongs to what refers to it, or refers to what stands elsewhere")
             return
         same = role is None or (here.role is not None and role.name == here.role.name) or role.name == "child"
@@ -269,10 +269,6 @@ class Planner:
     def _doubt(self, spot: Spot, why: str) -> None:
         if not spot.name.startswith("@xsi:"):
             self.draft.doubts.append(Doubt(spot.place, why))
-
-    def _is_referred_to(self, spot: Spot) -> bool:
-        """Whether other places of the message refer to this one."""
-        return any(id(below) in self.skip and below.name.startswith("@") for below in spot.spots.values())
 
     def _speaks_of(self, spot: Spot, here: Here) -> bool:
         """Whether a container that may repeat, and does not, says attributes of what is around it."""

@@ -25,6 +25,8 @@ class Spot:
     """Whether a schema allows that."""
     referred: bool = False
     """Whether its content stands elsewhere in the message."""
+    named: bool = False
+    """Whether other places show its content by reference."""
     values: dict[str, int] = field(default_factory=dict)
     native: set[str] = field(default_factory=set)
     """``bool``, ``number`` or ``text``, as JSON says them."""

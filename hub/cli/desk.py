@@ -29,6 +29,7 @@ LANGS: Final = ("vi", "en")
 
 As = Annotated[str, typer.Option("--as", envvar="HUB_AS", help="The administrator who acts.", metavar="ADMIN")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Packs = Annotated[list[Path] | None, typer.Option("--packs", help="Folder of packs beside the built-in ones.")]
 Input = Annotated[str, typer.Argument(help="A file, or - for standard input.", metavar="FILE|-")]
 
 

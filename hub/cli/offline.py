@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.cli.desk import Input, read_input, read_json
+from hub.cli.desk import Input, Packs, read_input, read_json
 from hub.cli.output import print_json, to_json
 
 if TYPE_CHECKING:
     from adapters.pack import Context, Loss, Pack, Reading
-
-Packs = Annotated[list[Path] | None, typer.Option("--packs", help="Folder of packs beside the built-in ones.")]
 
 
 def translate(

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.cli.desk import Json
-from hub.cli.offline import Packs
+from hub.cli.desk import Json, Packs
 from hub.cli.output import complain, print_rows
 
 if TYPE_CHECKING:

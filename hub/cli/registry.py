@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hub.cli.desk import As, Input, Json, at_desk, read_input, read_object
 from hub.cli.output import complain, print_json, print_rows
 from hub.errors import Invalid
+
+if TYPE_CHECKING:
+    from hub.directory.agency import Agency
 
 agency = typer.Typer(help="The registry of agencies.", rich_markup_mode=None, no_args_is_help=True)
 admin = typer.Typer(help="Administrators of the hub.", rich_markup_mode=None, no_args_is_help=True)
@@ -31,6 +35,7 @@ def import_agencies(file: Input, admin: As = "", as_json: Json = False) -> None:
     documents = read_documents(_text(file))
     with at_desk(admin, "agency-add") as (parts, caller):
         added = administration.add_agencies(parts, caller.id, documents)
+        _tell_unknown_packs(added, parts.packs)
         lang = parts.settings.lang
     rows = [{"id": one.id, "sector": one.sector.value, "unit": one.unit, "title": one.title(lang)} for one in added]
     print_rows(rows, ("id", "sector", "unit", "title"), as_json)
@@ -47,7 +52,16 @@ def add_agency(file: Input, admin: As = "") -> None:
         raise Invalid("The file holds several agencies: use `hub agency import`.")
     with at_desk(admin, "agency-add") as (parts, caller):
         added = administration.add_agencies(parts, caller.id, documents)
+        _tell_unknown_packs(added, parts.packs)
     typer.echo(added[0].id)
+
+
+def _tell_unknown_packs(added: Iterable[Agency], packs: Container[str]) -> None:
+    """Warn of packs that this hub does not have: such an agency's messages would be refused."""
+    for one in added:
+        for name in dict.fromkeys((*one.packs.in_, one.packs.out)):
+            if name and name not in packs:
+                complain(f"{one.id}: there is no pack {name} here; name its folder in PACKS_PATH, also for `hub serve`")
 
 
 @agency.command("key")

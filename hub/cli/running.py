@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hub.cli.desk import Json
+from hub.cli.desk import Json, Packs
 from hub.cli.output import complain, print_json
 
 
@@ -18,13 +18,14 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port of the HTTP door; 0 = any free one.")] = None,
     mllp_port: Annotated[int | None, typer.Option(help="Port of the MLLP door; 0 = any free one.")] = None,
     workers: Annotated[int | None, typer.Option(help="Threads that deliver; 0 = none here.")] = None,
+    packs: Packs = None,
 ) -> None:
     """Run the hub: API, MLLP and worker in one process. Prints one line when it is ready."""
     from hub import logging, serving, wiring
     from hub.settings import read_settings
 
     logging.configure()
-    settings = read_settings(http_host=host, http_port=port, mllp_port=mllp_port, workers=workers)
+    settings = read_settings(http_host=host, http_port=port, mllp_port=mllp_port, workers=workers).with_packs(packs)
     if wiring.make_key_if_new(settings):
         complain(f"Made a root key in {settings.key_file}: keep a copy of it apart from the database.")
     serving.run(settings, lambda doors: typer.echo(str(doors)))
@@ -32,6 +33,7 @@ def serve(
 
 def worker(
     threads: Annotated[int | None, typer.Option(help="Threads that deliver.")] = None,
+    packs: Packs = None,
 ) -> None:
     """Deliver in a process of its own, beside `hub serve` or many of it."""
     import signal
@@ -42,7 +44,7 @@ def worker(
     from hub.worker import Worker
 
     logging.configure()
-    settings = read_settings(workers=threads)
+    settings = read_settings(workers=threads).with_packs(packs)
     count, asked = max(settings.workers, 1), Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked.set())
