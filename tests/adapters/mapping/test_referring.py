@@ -84,3 +84,13 @@ def test_long_chains_and_large_cycles_end(back: int) -> None:
     chain = "".join(f'<Of id="L{n}"><Of ref="L{n + 1 if n != back else 0}"/></Of>' for n in range(400))
     with pytest.raises(Refusal):
         read(f'<Incident><Victim><Person ref="L1"/></Victim>{chain}</Incident>'.encode(), incidents())
+
+
+def test_what_one_childs_part_reads_is_lost_for_nobody() -> None:
+    """Two victims whose persons stand outside both: each is read for one child, and neither is reported as loss."""
+    manifest = MANIFEST.replace("    map:", "    strand: Victim\n    map:")
+    raw = b"""<Incident><Victim><Person ref="P1"/></Victim><Victim><Person ref="P2"/></Victim>
+        <Person id="P1"><Number>1</Number></Person><Person id="P2"><Number>2</Number></Person></Incident>"""
+    reading = read(raw, pack(manifest, incident=ROWS))
+    assert len(reading.strands) == 2
+    assert list(reading.loss) == []
