@@ -9,7 +9,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files as resource_files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -83,11 +83,29 @@ def load_pack(files: Mapping[str, bytes], *, lazy: bool = False) -> Pack:
     """A pack from its files (path in the pack -> bytes).
 
     A `lazy` one compiles the rows of a message type when the first such message comes, and a broken row shows then.
-    Raises :class:`BrokenPack`, which names the file and the row.
+    The same files give the same pack, so that one process loads and compiles them once. Raises :class:`BrokenPack`,
+    which names the file and the row.
     """
+    digest = _digest(files)
+    pack = _LOADED.get(digest)
+    if pack is None:
+        pack = _load(files, digest)
+        while len(_LOADED) >= _MOST_LOADED:
+            _LOADED.pop(next(iter(_LOADED)), None)
+        _LOADED[digest] = pack
+    if not lazy and isinstance(pack, RowPack):
+        pack.compile()
+    return pack
+
+
+_LOADED: Final[dict[str, Pack]] = {}
+"""Packs by the digest of what decides what they do."""
+_MOST_LOADED: Final = 64
+
+
+def _load(files: Mapping[str, bytes], digest: str) -> Pack:
     manifest = _yaml(files, "manifest.yaml")
     _validate("manifest", manifest, "manifest.yaml")
-    digest = _digest(files)
     if manifest["codec"] == "fhir":
         return bundle_pack(manifest, _bundle_data(manifest, files), digest)
     codes = {
@@ -100,7 +118,7 @@ def load_pack(files: Mapping[str, bytes], *, lazy: bool = False) -> Pack:
         when = {place: texts(values) for place, values in dialect.get("when", {}).items()}
         dialects[name] = Dialect(when, _messages(manifest, files, codes, dialect.get("names", {})))
     head = manifest.get("head", {})
-    pack = RowPack(
+    return RowPack(
         id=manifest["id"],
         version=manifest["version"],
         hash=digest,
@@ -113,9 +131,6 @@ def load_pack(files: Mapping[str, bytes], *, lazy: bool = False) -> Pack:
         dialects=dialects,
         codes=codes,
     )
-    if not lazy:
-        pack.compile()
-    return pack
 
 
 def _bundle_data(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Any:

@@ -33,7 +33,7 @@ class Links:
 def canonical_links() -> Links:
     """`adapters/canonical/links.yaml`."""
     text = files("adapters.canonical").joinpath("links.yaml").read_text("utf-8")
-    data = yaml.load(text, Loader=yaml.BaseLoader)
+    data = yaml.load(text, Loader=yaml.CBaseLoader)
     return Links(data["starts"], data["roles"], {row["link"]: frozenset(row["to"]) for row in data["links"]})
 
 
@@ -47,6 +47,9 @@ class Material:
     codes: Mapping[str, CodeMap] = field(default_factory=dict)
     compiled: dict[tuple[Any, ...], tuple[Any, ...]] = field(default_factory=dict, compare=False)
     """Rows compiled already: a shape that is used a hundred times in one way is compiled once."""
+
+    heights: dict[int, tuple[Row, int]] = field(default_factory=dict, compare=False)
+    """How many cursors up a row leads, by the row's id."""
 
     @property
     def native(self) -> bool:
@@ -114,6 +117,8 @@ class Env:
 
     def under(self, place: Place | None, **changes: Any) -> Env:
         """The environment of a block's rows; the block's cursor is added when it has one."""
+        if place is None and not changes:
+            return self
         cursors = (*self.cursors, place.cursor) if place is not None else self.cursors
         return replace(self, cursors=cursors, **changes)
 

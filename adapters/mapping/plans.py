@@ -185,17 +185,29 @@ def _stands(one: frozenset[tuple[str, int]], patterns: dict[str, bytes]) -> bool
     return False
 
 
-def climbs(rows: Sequence[Row], env: Env, depth: int = 0) -> bool:
+def climbs(rows: Sequence[Row], env: Env) -> bool:
     """Whether a row leads above the cursor that these rows stand on (`../`, or the number of its repeat)."""
-    for row in rows:
-        texts = (row.place, *row.parts, row.of, *row.when, "../" if row.out == "$ordinal" else "")
-        if any(text.startswith("../" * (depth + 1)) for text in texts):
-            return True
-        below = depth + bool(row.place)
-        if climbs((*row.choose, *row.item), env, below):
-            return True
-        if row.is_block and row.shape not in env.shapes:
-            inner, under = env.content(row)
-            if climbs(inner, under, below):
-                return True
-    return False
+    return any(_height(row, env) > 0 for row in rows)
+
+
+def _height(row: Row, env: Env) -> int:
+    """How many cursors above the one around it a row leads."""
+    known = env.material.heights.get(id(row))
+    if known is not None:
+        return known[1]
+    texts = (row.place, *row.parts, row.of, *row.when, "../" if row.out == "$ordinal" else "")
+    height = max([_levels(text) for text in texts])
+    below = (*row.choose, *row.item)
+    if row.is_block and row.shape not in env.shapes:
+        inner, under = env.content(row)
+        height = max([height, *(_height(one, under) - bool(row.place) for one in inner)])
+    height = max([height, *(_height(one, env) - bool(row.place) for one in below)])
+    env.material.heights[id(row)] = (row, height)
+    return height
+
+
+def _levels(text: str) -> int:
+    levels = 0
+    while text.startswith("../", 3 * levels):
+        levels += 1
+    return levels
