@@ -108,7 +108,7 @@ def _pack_problems(pack: RowPack, files: Mapping[str, bytes]) -> Iterator[Proble
 
 
 def _manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
-    found = yaml.load(files["manifest.yaml"].decode("utf-8"), Loader=yaml.BaseLoader)
+    found = yaml.load(files["manifest.yaml"].decode("utf-8"), Loader=yaml.CBaseLoader)
     return found if isinstance(found, dict) else {}
 
 
@@ -142,7 +142,7 @@ def _unused(pack: RowPack, files: Mapping[str, bytes]) -> Iterator[Problem]:
         if name.startswith("codes/") and name.endswith(".csv") and name not in codes:
             yield Problem(name, "", "warning", "no row uses this code map")
         if name.startswith("maps/"):
-            said = yaml.load(files[name].decode("utf-8"), Loader=yaml.BaseLoader)
+            said = yaml.load(files[name].decode("utf-8"), Loader=yaml.CBaseLoader)
             for shape in said.get("shapes", {}) if isinstance(said, dict) else ():
                 if shape not in shapes:
                     yield Problem(name, f"shape {shape}", "warning", "no row uses this shape")

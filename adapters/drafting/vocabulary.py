@@ -105,7 +105,7 @@ _ROLE_OWN = ("words", "kind", "constants")
 def vocabulary() -> Vocabulary:
     """The vocabulary that ships with the hub."""
     text = files("adapters.drafting").joinpath("vocabulary.yaml").read_text("utf-8")
-    raw = yaml.load(text, Loader=yaml.BaseLoader)
+    raw = yaml.load(text, Loader=yaml.CBaseLoader)
     return Vocabulary(
         noise=frozenset(raw["noise"]),
         family_names=frozenset(raw["family-names"]),
