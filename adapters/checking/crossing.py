@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -21,7 +21,7 @@ from adapters.errors import AdapterError, Unwritable
 from adapters.mapping import paths
 from adapters.mapping.engine import RowPack
 from adapters.pack import Bundle, Context, Pack
-from consent.vocabulary import Event
+from consent.vocabulary import INLINE_LABEL_URL, Event
 
 _OF_THE_HUB: Final = ("id", "meta", "fullUrl", "reference", "url", "resourceType")
 _WORD: Final = re.compile(r"\d+|[^\W\d_]+")
@@ -45,17 +45,32 @@ class Crossing:
 
 
 @dataclass(slots=True)
+class Bundled:
+    """A bundle about to cross, with what is compared when it comes back."""
+
+    bundle: Bundle
+    leaves: Counter[tuple[str, str]] = field(init=False)
+    words: set[str] = field(init=False)
+    moments: set[datetime] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.leaves = Counter(_leaves(self.bundle))
+        texts = [value for _, value in canonical_leaves(self.bundle)]
+        self.words = {word for text in texts for word in _words(text)}
+        self.moments = {moment for text in texts if (moment := _moment(text))}
+
+
+@dataclass(slots=True)
 class Crossings:
     """The way through one pack's format, for bundles of any other."""
 
     writer: Pack
     _said: set[str] = field(default_factory=set)
 
-    def cross(self, bundle: Bundle, header: Mapping[str, str] | None = None) -> Crossing:
+    def cross(self, one: Bundled) -> Crossing:
         """Write a bundle, read it again, and compare; a typed Unwritable is no breach where something is wanting."""
-        before = Counter(_leaves(bundle))
-        total = sum(before.values())
-        context = replace(CONTEXT, header=dict(header or {"message-id": "TN6", "sender": "MAU"}))
+        bundle, total = one.bundle, sum(one.leaves.values())
+        context = replace(CONTEXT, header={"message-id": "TN6", "sender": "MAU"})
         try:
             written = self.writer.write(bundle, context)
         except Unwritable as fault:
@@ -71,9 +86,9 @@ class Crossings:
         except AdapterError as fault:
             why = f"what it wrote as {written.type} it cannot read: {type(fault).__name__}"
             return Crossing(total, total, True, (Breach(6, getattr(fault, "place", ""), why),))
-        found = [breach for strand in strands for breach in self._back(bundle, strand.bundle, context)]
+        found = [breach for strand in strands for breach in self._back(one, strand.bundle, context)]
         after = Counter(leaf for strand in strands for leaf in _leaves(strand.bundle))
-        return Crossing(total, sum((before - after).values()), True, tuple(found))
+        return Crossing(total, sum((one.leaves - after).values()), True, tuple(found))
 
     def _only_written(self, type_: str) -> bool:
         if not isinstance(self.writer, RowPack):
@@ -90,16 +105,15 @@ class Crossings:
         elif fault.kind == "required" and _stands(bundle, fault.place):
             yield Breach(6, fault.place, "is said to be missing, and stands in the bundle")
 
-    def _back(self, before: Bundle, after: Bundle, context: Context) -> Iterator[Breach]:
+    def _back(self, before: Bundled, after: Bundle, context: Context) -> Iterator[Breach]:
         for breach in validity_breaches(after):
             yield Breach(6, breach.place, f"what came back is no R4: {breach.why}")
         if not self._said:
             self._said = {word for text in constants(self.writer) for word in _words(text)}
-        known = {word for _, value in canonical_leaves(before) for word in _words(value)} | self._said
+        known = before.words | self._said
         known |= {word for text in (*context.header.values(), CONTEXT.agency) for word in _words(text)}
-        moments = {moment for _, value in canonical_leaves(before) if (moment := _moment(value))}
         for place, value in _leaves(after):
-            if _MOMENT.fullmatch(value) and (_moment(value) in moments or _said_in(value, moments)):
+            if _MOMENT.fullmatch(value) and (_moment(value) in before.moments or _said_in(value, before.moments)):
                 continue
             if not set(_words(value)) <= known:
                 yield Breach(6, place, "comes back, and was neither in the bundle nor is it a constant of the pack")
@@ -111,7 +125,7 @@ def check_crossings(bundles: Iterable[Bundle], writer: Pack) -> list[Breach]:
     return [
         replace(breach, message=number)
         for number, bundle in enumerate(bundles)
-        for breach in crossings.cross(bundle).breaches
+        for breach in crossings.cross(Bundled(bundle)).breaches
     ]
 
 
@@ -119,10 +133,21 @@ def _leaves(bundle: Bundle) -> Iterator[tuple[str, str]]:
     """The leaves of a bundle's resources that say something of the child: (place without indices, text)."""
     for entry in bundle["entry"][1:]:
         resource = entry["resource"]
-        for place, value in canonical_leaves(resource, str(resource.get("resourceType"))):
+        for place, value in canonical_leaves(_unlabelled(resource), str(resource.get("resourceType"))):
             parts = unnumbered(place).split(".")
             if parts[1] not in ("id", "meta") and parts[-1] not in _OF_THE_HUB:
                 yield ".".join(parts), value
+
+
+def _unlabelled(value: Any) -> Any:
+    """An element without the hub's own labels."""
+    if isinstance(value, dict):
+        return {name: _unlabelled(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [
+            _unlabelled(item) for item in value if not isinstance(item, dict) or item.get("url") != INLINE_LABEL_URL
+        ]
+    return value
 
 
 def _words(text: str) -> list[str]:

@@ -55,6 +55,8 @@ class Law:
     refused: int = 0
     lost: int = 0
     """The most places that one message lost."""
+    sound: list[Bundle] = field(default_factory=list)
+    """The last message's bundles that are R4: what part 6 takes."""
 
     def __post_init__(self) -> None:
         self.direction = dict(types(self.pack))[self.type]
@@ -62,6 +64,7 @@ class Law:
 
     def check(self, raw: bytes, number: int = -1) -> list[Breach]:
         """Parts 1 to 5 on one message; what is refused only has to be refused by type."""
+        self.sound = []
         try:
             reading = self.pack.read(raw, CONTEXT)
         except Refusal:
@@ -76,7 +79,9 @@ class Law:
     def _parts(self, raw: bytes, reading: Reading) -> Iterator[Breach]:
         yield from codec_breaches(self.pack, raw)
         for strand in reading.strands:
-            yield from validity_breaches(strand.bundle)
+            invalid = list(validity_breaches(strand.bundle))
+            yield from invalid
+            self.sound += [] if invalid else [strand.bundle]
         if reading.head.type != self.type:
             yield Breach(2, "", "the message is read as another type than the one that it was made for")
         lost = {bare(loss.place, self.declared.codec) for loss in reading.loss if FOREIGN not in loss.place}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from adapters.checking.context import CONTEXT, answering
-from adapters.checking.crossing import Crossings
+from adapters.checking.crossing import Bundled, Crossings
 from adapters.checking.generate import ACCEPTED
 from adapters.checking.law import Breach, Law
 from adapters.errors import AdapterError
@@ -43,7 +43,7 @@ def crossings(case: Case, raws: list[bytes]) -> Iterator[Breach]:
     some = [bundle for bundle, _ in zip(sound, range(CROSSED), strict=False)]
     for id_ in manifests():
         writer = Crossings(pack(id_))
-        for bundle in some:
+        for bundle in map(Bundled, some):
             for breach in writer.cross(bundle).breaches:
                 yield Breach(breach.part, f"{id_}: {breach.place}", breach.why)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.checking.context import CONTEXT as CTX
-from adapters.checking.crossing import Crossings, check_crossings
+from adapters.checking.crossing import Bundled, Crossings, check_crossings
 from adapters.checking.generate import messages
 from adapters.checking.law import Breach, Law, check_law
 from adapters.codecs.common import Parsed
@@ -259,9 +259,9 @@ def test_part_six_measures_the_loss_on_the_bundle() -> None:
     """What a format has no place for is measured, and is all of it when nothing is written."""
     (strand,) = scratch().read(SAMPLE, CTX).strands
     narrow = scratch("\n".join(line for line in ROWS.splitlines() if "birthDate" not in line))
-    whole, less = Crossings(scratch()).cross(strand.bundle), Crossings(narrow).cross(strand.bundle)
+    whole, less = Crossings(scratch()).cross(Bundled(strand.bundle)), Crossings(narrow).cross(Bundled(strand.bundle))
     assert (whole.lost, less.lost, less.written) == (0, 1, True)
-    deaf = Crossings(pack("hotline/csv")).cross(strand.bundle)
+    deaf = Crossings(pack("hotline/csv")).cross(Bundled(strand.bundle))
     assert (deaf.lost, deaf.written) == (deaf.leaves, False)
 
 
