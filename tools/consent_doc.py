@@ -304,16 +304,15 @@ def rules(edition: Edition, parts: Mapping[str, Any]) -> list[str]:
         "the hub around",
         "the engine, as the column says.",
         "",
-        "| rule | | vi | source | confirmed | kept by | tests |",
+        "| rule | what it says | quy tắc | source | confirmed | kept by | tests |",
         "|---|---|---|---|---|---|---|",
     ]
     for rule, row in parts["texts"]["rules"].items():
         named = "<br>".join(f"`{name}`" for name in tests.get(rule, [])) or "**none**"
         kept = f"engine; {row['held']}" if "held" in row else "engine"
         confirmed = mark(rule in edition.confirmed)
-        lines.append(
-            f"| {rule} | {row['en']} | {row['vi']} | {escaped(row['source'])} | {confirmed} | {kept} | {named} |"
-        )
+        said = " | ".join(f"**{row[lang]}.** {row[f'says_{lang}']}" for lang in ("en", "vi"))
+        lines.append(f"| {rule} | {said} | {escaped(row['source'])} | {confirmed} | {kept} | {named} |")
     return lines
 
 
