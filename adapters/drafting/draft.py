@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from adapters.checking.chance import Pick
 from adapters.checking.context import answering
+from adapters.checking.generate import messages
+from adapters.checking.law import check_law
 from adapters.checking.samples import SAMPLE_CONTEXT, bundle_text, expected_name, plain
 from adapters.drafting import heads, hints
 from adapters.drafting.codemaps import MapDraft
@@ -27,6 +30,8 @@ from adapters.r4.validate import has_errors, validate
 from adapters.tree import Node
 
 _MENDS = 60
+_MADE = 12
+"""Messages made of each type to see whether it may be written."""
 _ROW = re.compile(r"maps/([\w-]+)\.yaml rows((?:\[\d+\]|\.rows)+)")
 _SUFFIX = {"er7": ".hl7", "xml": ".xml", "json": ".json"}
 
@@ -82,8 +87,8 @@ class _Drafter:
                 self.messages.append(self._message(type_, names, [trees[name] for name in names]))
 
     def _message(self, type_: str, names: list[str], trees: list[Node]) -> MessageDraft:
-        root = survey(trees)
-        recognised = _recognised(self.sources.codec, root)
+        root = first = survey(trees)
+        recognise_by, told_by = _recognised(self.sources.codec, root)
         group = csv_groups(root) if self.sources.codec == "csv" else []
         refs = _refs(root)
         if group:
@@ -99,13 +104,14 @@ class _Drafter:
         hints.apply(root, self.schemas)
         child = find_child(root)
         head = heads.head_of(root, child)
-        recognise_by, told_by = recognised
         strand = child.place if child is not None and child is not root and _many(child) else ""
         upper = [spot for below in root.spots.values() for spot in (below, *below.spots.values()) if spot.spots]
         event = heads.event_of(iter((type_, *(spot.name for spot in upper))))
         skip = [*head.spots, *([told_by] if told_by is not None else []), *_reference_spots(root, refs)]
         planned = Planner(root, self.pack_id, self.maps, skip, strand).plan(child, event)
         self._head_leaves({"leaves": head.leaves})
+        if self.sources.codec == "csv":
+            recognise_by = _columns(first, {doubt.place.rpartition("/")[2] for doubt in planned.doubts})
         return MessageDraft(
             type=type_,
             slug=slug(type_),
@@ -241,27 +247,43 @@ class _Drafter:
         return Drafted(files, counts(self.messages)[0], doubts, problems, (*self.sources.notes, *self.nobody))
 
     def _both_ways(self) -> None:
-        """Say `direction: both` of each type whose samples are written back into what reads the same."""
+        """Say `direction: both` of each type that keeps the law on samples and made messages; of others why not."""
         for message in self.messages:
             if message.group or message.refs:
                 continue
             message.direction = "both"
-            if not self._writes(message):
+            why = self._breach(message)
+            if why:
                 message.direction = "in"
+                message.doubts.append(Doubt("direction", f"read only: {why}"))
 
-    def _writes(self, message: MessageDraft) -> bool:
+    def _breach(self, message: MessageDraft) -> str:
+        """Why a type cannot be written as it stands; "" when it can."""
+        pack = load_pack(self.files([]))
+        own = [self.sources.messages[name] for name in message.samples]
         try:
-            pack = load_pack(self.files([]))
-            for name in message.samples:
-                reading = pack.read(self.sources.messages[name], SAMPLE_CONTEXT)
-                context = answering(reading.head)
+            for raw in own:
+                reading = pack.read(raw, SAMPLE_CONTEXT)
                 for strand in reading.strands:
-                    again = pack.read(pack.write(strand.bundle, context).raw, SAMPLE_CONTEXT)
+                    again = pack.read(pack.write(strand.bundle, answering(reading.head)).raw, SAMPLE_CONTEXT)
                     if len(again.strands) != 1 or plain(again.strands[0].bundle) != plain(strand.bundle):
-                        return False
-        except AdapterError:
-            return False
-        return True
+                        return "what is written of a sample is read as something else"
+        except AdapterError as fault:
+            return f"a sample cannot be written: {fault}"
+        breaches = check_law(pack, message.type, messages(pack, message.type, _in_turn(), _MADE, own))
+        return f"{breaches[0].place}: {breaches[0].why}".removeprefix(": ") if breaches else ""
+
+
+def _in_turn() -> Pick:
+    """Numbers that look like chance and are the same each time."""
+    state = 1
+
+    def pick(below: int) -> int:
+        nonlocal state
+        state = (state * 1103515245 + 12345) % 2**31
+        return (state >> 8) % below
+
+    return pick
 
 
 def _kinds(codec: str, trees: Mapping[str, Node]) -> dict[str, list[str]]:
@@ -296,13 +318,17 @@ def _recognised(codec: str, root: Spot) -> tuple[dict[str, Any], Spot | None]:
     said = heads.type_of(root) if codec == "json" else None
     if said is not None:
         return {"when": {said[1].place: said[0]}}, said[1]
-    if codec == "csv":
-        rows = [spot for spot in (root, *root.below()) if any(not below.spots for below in spot.spots.values())]
-        full = {leaf.place: "$present" for row in rows for leaf in row.spots.values() if leaf.values and not leaf.spots}
-        return {"when": dict(list(full.items())[:2])}, None
     name = next((spot.place for spot in root.spots.values() if spot.spots), "")
     name = name or next((spot.place for spot in root.spots.values() if spot.values), "*")
     return {"when": {name: "$present"}}, None
+
+
+def _columns(root: Spot, unread: set[str]) -> dict[str, Any]:
+    """How a table is told from others: by two columns that are always filled, and that rows read and write."""
+    rows = [spot for spot in (root, *root.below()) if any(not below.spots for below in spot.spots.values())]
+    found = [leaf for row in rows for leaf in row.spots.values() if sum(leaf.values.values()) == row.count]
+    told = [leaf for leaf in found if leaf.name not in unread] or found
+    return {"when": {leaf.place: "$present" for leaf in told[:2]}}
 
 
 def _refs(root: Spot) -> dict[str, str]:
