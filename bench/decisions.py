@@ -158,6 +158,36 @@ def ours() -> dict[str, Callable[[], list[bool]]]:
     return _checked({"tree": judged, "decide": decided, "compile+decide": compiled_each_time})
 
 
+def among(count: int) -> Callable[[], list[bool]]:
+    """All questions, asked about a child with `count` consents: eleven in twelve name other agencies or purposes."""
+    policy, asked = consent.read_policy(consent.policy_documents()), _disclosures()
+    facts = _facts(consent.read_consent(resource()))
+    others = [
+        replace(
+            facts.consents[0], ref=FactRef("consent", f"other-{number}", 1), tree=consent.read_consent(_other(number))
+        )
+        for number in range(count - 1)
+    ]
+    known = replace(facts, consents=(*facts.consents, *others))
+
+    def decided() -> list[bool]:
+        return [bool(consent.decide(each, known, policy, AT).verdicts[0].view.rank) for each in asked]
+
+    return _checked({f"{count} consents": decided})[f"{count} consents"]
+
+
+def _other(number: int) -> dict[str, Any]:
+    """A consent of the same child for another agency; one in twelve for one of those asked about, another purpose."""
+    agency = Sector.SOCIAL.value if number % 12 == 0 else f"agency-{number}"
+    provision = {
+        "type": "permit",
+        "actor": [{"role": {"coding": [{"code": "IRCP"}]}, "reference": {"reference": f"Organization/{agency}"}}],
+        "purpose": [{"system": ACT_REASON_SYSTEM, "code": "HRESCH"}],
+        "class": [{"system": DATA_CLASS_SYSTEM, "code": DataClass.MEDICAL_EXAM.value}],
+    }
+    return {**resource(), "id": f"other-{number}", "provision": provision}
+
+
 def cedar() -> dict[str, Callable[[], list[bool]]]:
     """Two works: from parsed policies and entities, and from their text."""
     from cedarpy import Decision, Entities, PolicySet, is_authorized

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from bench import decisions
+from bench import decisions, releases
 from bench.figures import Comparison, Figure, Unmeasurable
 from bench.messages import Mould
 
@@ -120,6 +120,9 @@ def _prefixed(prefix: str, make: Callable[[], dict[str, Any]]) -> Callable[[], d
     return lambda: {f"{prefix}/{name}": work for name, work in make().items()}
 
 
+CONSENTS: Final = (1, 10, 100, 1000)
+"""Consents for one child; each decision passes over those that name neither its recipient nor its purpose."""
+
 KINDS: Final = (
     Kind({"hl7/parse": "python-hl7: parse the ORU^R01 with 30 OBX"}, peer_parsing),
     Kind(
@@ -155,6 +158,25 @@ KINDS: Final = (
         _prefixed("consent", decisions.ours),
         len(decisions.QUESTIONS),
     ),
+    Kind(
+        {
+            f"among/{count}": f"Consent engine: whole decision about a child with {count:,} consents, all compiled"
+            for count in CONSENTS
+        },
+        lambda: {f"among/{count}": decisions.among(count) for count in CONSENTS},
+        len(decisions.QUESTIONS),
+    ),
+    Kind(
+        {"fhir.resources/parse": "fhir.resources R4B: parse a bundle of 50 entries"},
+        _prefixed("fhir.resources", releases.peer),
+    ),
+    Kind(
+        {
+            "release/whole": "Consent engine: release that bundle to the treating hospital, all of it",
+            "release/summary": "Consent engine: release that bundle to police under an order, in summary",
+        },
+        _prefixed("release", releases.ours),
+    ),
 )
 
 COMPARISONS: Final = (
@@ -163,8 +185,14 @@ COMPARISONS: Final = (
     Comparison("Read 30 OBX, bytes to bundle, through rows", "rows/read", "hl7/parse", 3),
     Comparison("Validate one Observation, bytes to verdict", "r4/judge", "fhir.resources/judge", 20),
     Comparison("Consent of 12 provisions, compiled, alone", "consent/tree", "cedar/parsed", 20),
-    Comparison("Whole decision, consent compiled", "consent/decide", "cedar/parsed", 20),
+    Comparison("Whole decision on all layers of law, consent compiled", "consent/decide", "cedar/parsed"),
     Comparison("Parse, compile and decide", "consent/compile+decide", "cedar/parsing", 2),
+    # Sub-linear up to a hundred: one decision may cost less than so many times one decision.
+    Comparison("Ten consents for one child", "among/10", "among/1", 1 / 10),
+    Comparison("A hundred consents for one child", "among/100", "among/1", 1 / 100),
+    Comparison("A thousand consents for one child", "among/1000", "among/1"),
+    Comparison("Release 50 entries, whole", "release/whole", "fhir.resources/parse", 5),
+    Comparison("Release 50 entries, in summary", "release/summary", "fhir.resources/parse", 5),
 )
 
 

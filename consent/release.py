@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from consent.keeping import Keeper, shape_of, wanted_by
 from consent.model import Decision, ObligationKind, Verdict
-from consent.policy import r4_shapes
 from consent.vocabulary import (
     ACT_CODE_SYSTEM,
     ACT_REASON_SYSTEM,
@@ -25,12 +25,10 @@ from consent.vocabulary import (
     NO_REDISCLOSURE,
     View,
 )
-from consent.walk import bare, inline_labels, resources_of, shadow
+from consent.walk import resources_of
 
 NOTICE_URL: Final = f"{HUB_BASE}/StructureDefinition/notice"
 """Extension on the MessageHeader with the constant notice, the purposes and the end of use."""
-ABSENT_URL: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
-_MASKED: Final = {"extension": [{"url": ABSENT_URL, "valueCode": "masked"}]}
 _CONFIDENTIAL: Final = ("N", "R", "V")
 
 
@@ -38,25 +36,25 @@ def release(bundle: dict[str, Any], decision: Decision) -> dict[str, Any]:
     """The outgoing bundle: of `bundle` only what `decision` permits; just the envelope when nothing may leave."""
     verdicts = {verdict.place: verdict for verdict in decision.verdicts} if decision.leaves else {}
     found = [(place, one) for place, one in resources_of(bundle) if one.get("resourceType") != "MessageHeader"]
-    places = [place for place, _ in found]
+    places = Counter(place for place, _ in found)
     # Two resources in one place cannot be told apart by a decision.
     offered = {
         place: resource
         for place, resource in found
-        if places.count(place) == 1 and place in verdicts and verdicts[place].view is not View.NONE
+        if places[place] == 1 and place in verdicts and verdicts[place].view is not View.NONE
     }
     kept = _settle(offered, verdicts, decision)
+    entries = [entry for entry in bundle.get("entry") or () if isinstance(entry, dict)]
+    full_urls = {id(entry.get("resource")): entry.get("fullUrl") for entry in entries}
     header = next((one for _, one in resources_of(bundle) if one.get("resourceType") == "MessageHeader"), None)
-    entries: list[dict[str, Any]] = []
-    if header is not None:
-        entries.append(_entry(bundle, header, _envelope(header, offered, kept, decision)))
-    entries += [_entry(bundle, offered[place], kept[place]) for place in places if place in kept]
+    built = [] if header is None else [(header, _envelope(header, offered, kept, decision))]
+    built += [(offered[place], kept[place]) for place in places if place in kept]
     released: dict[str, Any] = {"resourceType": "Bundle", "meta": {"security": _bundle_labels(kept, decision)}}
     for key in ("type", "timestamp"):
         if isinstance(bundle.get(key), str):
             released[key] = bundle[key]
-    if entries:
-        released["entry"] = entries
+    if built:
+        released["entry"] = [_entry(full_urls.get(id(source)), resource) for source, resource in built]
     return released
 
 
@@ -100,11 +98,14 @@ def _settle(
 ) -> dict[str, dict[str, Any]]:
     """Build each resource; one that cannot stand without what is withheld goes, and with it references to it."""
     names = set(offered)
+    extensions = frozenset(decision.projections.get("@extensions", ()))
     while True:
         known = _known_references(offered, names)
         built = {}
         for place in names:
-            resource = _build(place, offered[place], verdicts, decision, known)
+            kind = str(offered[place].get("resourceType"))
+            keeper = Keeper(place, verdicts, decision.projections, kind, known, extensions)
+            resource = _build(offered[place], keeper)
             if resource is not None:
                 built[place] = resource
         if len(built) == len(names):
@@ -122,211 +123,35 @@ def _known_references(offered: Mapping[str, dict[str, Any]], names: set[str]) ->
     return frozenset(known)
 
 
-def _entry(bundle: Mapping[str, Any], source: Mapping[str, Any], built: dict[str, Any]) -> dict[str, Any]:
-    for entry in bundle["entry"]:
-        if isinstance(entry, dict) and entry.get("resource") is source and isinstance(entry.get("fullUrl"), str):
-            return {"fullUrl": entry["fullUrl"], "resource": built}
-    return {"resource": built}
+def _entry(full_url: Any, resource: dict[str, Any]) -> dict[str, Any]:
+    return {"fullUrl": full_url, "resource": resource} if isinstance(full_url, str) else {"resource": resource}
 
 
-# --- one resource -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Keeper:
-    """How elements of one resource are kept."""
-
-    place: str
-    verdicts: Mapping[str, Verdict]
-    paths: tuple[str, ...] | None
-    """Paths of the projection, without the type; None keeps every element."""
-    projections: Mapping[str, tuple[str, ...]]
-    kind: str
-    known: frozenset[str]
-    extensions: frozenset[str]
-    shapes: Mapping[str, Any]
-
-    def wants(self, path: str) -> bool:
-        """Whether the projection keeps this path, something above it or something below it."""
-        if self.paths is None:
-            return True
-        return any(path == one or path.startswith(f"{one}.") or one.startswith(f"{path}.") for one in self.paths)
-
-    def may_leave(self, path: str) -> bool:
-        """Whether an element with a label of its own may leave: by the verdict on it."""
-        verdict = self.verdicts.get(f"{self.place}#{path}")
-        if verdict is None or verdict.view is View.NONE:
-            return False
-        if verdict.view is View.FULL:
-            return True
-        plain = f"{self.kind}.{bare(path)}"
-        paths = self.projections.get(verdict.projection, ())
-        return any(plain == one or plain.startswith(f"{one}.") for one in paths)
-
-
-def _build(
-    place: str,
-    resource: dict[str, Any],
-    verdicts: Mapping[str, Verdict],
-    decision: Decision,
-    known: frozenset[str],
-) -> dict[str, Any] | None:
+def _build(resource: dict[str, Any], keeper: Keeper) -> dict[str, Any] | None:
     """What may leave of one resource; None when nothing of it can stand."""
-    kind, shapes = str(resource.get("resourceType")), r4_shapes()
-    verdict = verdicts[place]
-    if kind not in shapes or resource.get("modifierExtension") or resource.get("implicitRules"):
+    if shape_of(keeper.kind) is None or resource.get("modifierExtension") or resource.get("implicitRules"):
         return None
-    paths = None
+    verdict, wanted = keeper.verdicts[keeper.place], None
     if verdict.view is not View.FULL:
-        prefix = f"{kind}."
-        named = decision.projections.get(verdict.projection, ())
-        paths = tuple(path[len(prefix) :] for path in named if path.startswith(prefix))
-        if not paths:
+        wanted = wanted_by(keeper.projections.get(verdict.projection, ()), keeper.kind)
+        if not wanted:
             return None
-    keeper = _Keeper(
-        place=place,
-        verdicts=verdicts,
-        paths=paths,
-        projections=decision.projections,
-        kind=kind,
-        known=known,
-        extensions=frozenset(decision.projections.get("@extensions", ())),
-        shapes=shapes,
-    )
-    content = {key: value for key, value in resource.items() if key not in _OUTSIDE}
-    built = _object(content, kind, "", keeper)
+    built = keeper.keep(_content(resource), wanted)
     if built is None:
         return None
-    whole: dict[str, Any] = {"resourceType": kind}
+    whole: dict[str, Any] = {"resourceType": keeper.kind}
     if isinstance(resource.get("id"), str):
         whole["id"] = resource["id"]
     whole["meta"] = {"security": [_confidentiality(resource), _code(ACT_CODE_SYSTEM, NO_REDISCLOSURE)]}
     return whole | built
 
 
-_NEVER_KEPT: Final = frozenset({"extension", "modifierExtension", "contained"})
-_STANDS_BY: Final = {
-    "Appointment.participant": ("type", "actor"),
-    "AppointmentResponse": ("participantType", "actor"),
-    "Composition.section": ("entry", "section"),
-    "Condition.evidence": ("code", "detail"),
-    "Condition.stage": ("summary", "assessment"),
-    "Consent": ("policy", "policyRule"),
-    "Immunization.education": ("documentType", "reference"),
-    "Observation.referenceRange": ("low", "high", "text"),
-    "Organization": ("identifier", "name"),
-    "Patient.contact": ("name", "telecom", "address", "organization"),
-}
-"""What needs one of these to stand: R4's invariants app-1, apr-1, cmp-1 (whose third way is narrative, which never
-leaves), con-2, con-1, ppc-1, imm-1, obs-3, org-1 and pat-1."""
 _OUTSIDE: Final = frozenset({"resourceType", "id", "meta", "text", "contained", "implicitRules"})
 
 
-def _object(value: dict[str, Any], kind: str, path: str, keeper: _Keeper) -> dict[str, Any] | None:
-    """One complex element (or the resource's own content) of type `kind`; None when it cannot stand."""
-    if value.get("modifierExtension") or kind == "Narrative":
-        return None
-    if kind == "Reference":
-        return _reference(value, keeper)
-    shape = keeper.shapes.get(kind)
-    if shape is None:
-        return None
-    built: dict[str, Any] = {}
-    for key, inner in value.items():
-        if key.startswith("_") or key in _NEVER_KEPT or key not in shape["e"]:
-            continue
-        here = f"{path}.{key}" if path else key
-        if keeper.wants(bare(here)):
-            _member(built, value, key, inner, shape["e"][key], here, keeper)
-    extensions = _extensions(value, keeper)
-    if extensions:
-        built["extension"] = extensions
-    if not built or not _complete(built, shape, value, keeper):
-        return None
-    return built if kind not in _STANDS_BY or _stands(built, kind, shape, value) else None
-
-
-def _stands(built: dict[str, Any], kind: str, shape: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
-    """Whether it says one of the things that it needs to say; a single reference to something withheld is masked."""
-    if not set(_STANDS_BY[kind]).isdisjoint(built):
-        return True
-    for name in _STANDS_BY[kind]:
-        if shape["e"].get(name) == "Reference" and isinstance(value.get(name), dict):
-            built[name] = _masked()
-            return True
-    return False
-
-
-def _member(
-    built: dict[str, Any], parent: dict[str, Any], key: str, inner: Any, kind: str, here: str, keeper: _Keeper
-) -> None:
-    """Put what may leave of one element into `built`, with the shadow that carries a primitive's extensions."""
-    repeats = isinstance(inner, list)
-    values: list[Any] = []
-    shadows: list[Any] = []
-    for index, one in enumerate(inner if repeats else [inner]):
-        at = index if repeats else None
-        beside = shadow(parent, key, at)
-        place = f"{here}[{index}]" if repeats else here
-        if inline_labels(beside) and not keeper.may_leave(place):
-            continue
-        if kind:
-            one = _object(one, kind, place, keeper) if isinstance(one, dict) else None
-            beside = None
-        elif isinstance(one, (dict, list)):
-            continue
-        kept = _extensions(beside, keeper) if isinstance(beside, dict) else []
-        if one is not None or kept:
-            values.append(one)
-            shadows.append({"extension": kept} if kept else None)
-    if any(value is not None for value in values):
-        built[key] = values if repeats else values[0]
-    if any(shadows):
-        built[f"_{key}"] = shadows if repeats else shadows[0]
-
-
-def _extensions(value: Mapping[str, Any], keeper: _Keeper) -> list[Any]:
-    """The extensions that the policy lets through, simple ones only."""
-    return [
-        {"url": one["url"], "valueCode": one["valueCode"]}
-        for one in value.get("extension") or ()
-        if isinstance(one, dict) and one.get("url") in keeper.extensions and isinstance(one.get("valueCode"), str)
-    ]
-
-
-def _reference(value: Mapping[str, Any], keeper: _Keeper) -> dict[str, Any] | None:
-    """A reference to something that leaves too, or to an agency by its identifier; never a display."""
-    reference = value.get("reference")
-    if reference in keeper.known:
-        return {"reference": reference}
-    identifier = value.get("identifier")
-    if reference is None and value.get("type") == "Organization" and isinstance(identifier, dict):
-        kept = {key: identifier[key] for key in ("system", "value") if isinstance(identifier.get(key), str)}
-        return {"type": "Organization", "identifier": kept} if "value" in kept else None
-    if reference is None and identifier is None and _extensions(value, keeper):
-        return {"extension": _extensions(value, keeper)}
-    return None
-
-
-def _complete(built: dict[str, Any], shape: Mapping[str, Any], value: Mapping[str, Any], keeper: _Keeper) -> bool:
-    """Whether all that R4 requires is there; a required reference to something withheld is masked."""
-    for name in shape["r"]:
-        single = name.rstrip("*")
-        if single.endswith("[x]"):
-            stem = single[:-3]
-            if not any(key.lstrip("_").startswith(stem) for key in built):
-                return False
-        elif single in built or f"_{single}" in built:
-            continue
-        elif shape["e"].get(single) == "Reference" and value.get(single) is not None:
-            built[single] = [_masked()] if name.endswith("*") else _masked()
-        else:
-            return False
-    return True
-
-
-def _masked() -> dict[str, Any]:
-    return {"extension": [dict(one) for one in _MASKED["extension"]]}
+def _content(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """A resource without what is built anew or never leaves."""
+    return {key: value for key, value in resource.items() if key not in _OUTSIDE}
 
 
 # --- the envelope -------------------------------------------------------------------------------------------
@@ -339,18 +164,10 @@ def _envelope(
     decision: Decision,
 ) -> dict[str, Any]:
     """The MessageHeader with what the policy lets through, its focus among what leaves, and the constant notice."""
-    keeper = _Keeper(
-        place="",
-        verdicts={},
-        paths=decision.projections.get("@envelope", ("eventCoding", "source.endpoint")),
-        projections=decision.projections,
-        kind="MessageHeader",
-        known=_known_references(offered, set(kept)),
-        extensions=frozenset(),
-        shapes=r4_shapes(),
-    )
-    content = {key: value for key, value in header.items() if key not in _OUTSIDE}
-    built = _object(content, "MessageHeader", "", keeper) or {}
+    known = _known_references(offered, set(kept))
+    keeper = Keeper("", {}, decision.projections, "MessageHeader", known, frozenset())
+    paths = decision.projections.get("@envelope", ("eventCoding", "source.endpoint"))
+    built = keeper.keep(_content(header), wanted_by(paths, "")) or {}
     whole: dict[str, Any] = {"resourceType": "MessageHeader"}
     if isinstance(header.get("id"), str):
         whole["id"] = header["id"]

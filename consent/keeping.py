@@ -1,0 +1,229 @@
+"""How elements of one resource are kept: by R4's own shapes, by the projection, by the verdict on each labelled one.
+
+An element is kept when R4 knows it, when it carries no label of its own or its own item may leave too, and when the
+projection (if there is one) names it. What cannot stand without what is withheld goes as well; a required reference to
+something withheld is masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from consent.model import Verdict
+from consent.policy import r4_shapes
+from consent.vocabulary import View
+from consent.walk import bare, inline_labels, shadow
+
+ABSENT_URL: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+_MASKED: Final = {"extension": [{"url": ABSENT_URL, "valueCode": "masked"}]}
+_NEVER_KEPT: Final = frozenset({"extension", "modifierExtension", "contained"})
+_STANDS_BY: Final = {
+    "Appointment.participant": ("type", "actor"),
+    "AppointmentResponse": ("participantType", "actor"),
+    "Composition.section": ("entry", "section"),
+    "Condition.evidence": ("code", "detail"),
+    "Condition.stage": ("summary", "assessment"),
+    "Consent": ("policy", "policyRule"),
+    "Immunization.education": ("documentType", "reference"),
+    "Observation.referenceRange": ("low", "high", "text"),
+    "Organization": ("identifier", "name"),
+    "Patient.contact": ("name", "telecom", "address", "organization"),
+}
+"""What needs one of these to stand: R4's invariants app-1, apr-1, cmp-1 (whose third way is narrative, which never
+leaves), con-2, con-1, ppc-1, imm-1, obs-3, org-1 and pat-1."""
+
+Wanted = Mapping[str, Any]
+"""Elements to keep of one type: name -> None for all that is under it, or what to keep of it in turn."""
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """One R4 type: its elements with their types ("" = primitive), and what it requires."""
+
+    elements: Mapping[str, str]
+    required: tuple[tuple[str, bool, bool], ...]
+    """Name (a stem for a choice), whether it is a choice, whether it repeats."""
+
+
+@lru_cache(maxsize=4096)
+def shape_of(kind: str) -> Shape | None:
+    """The shape of an R4 type; None for what R4 does not know."""
+    found = r4_shapes().get(kind)
+    if found is None:
+        return None
+    required = []
+    for name in found["r"]:
+        single = name.rstrip("*")
+        choice = single.endswith("[x]")
+        required.append((single[:-3] if choice else single, choice, name.endswith("*")))
+    return Shape(found["e"], tuple(required))
+
+
+@lru_cache(maxsize=1024)
+def wanted_by(paths: tuple[str, ...], kind: str) -> Wanted:
+    """Paths of a projection (``Type.element.element``) as a tree of what it keeps of one type; empty = nothing."""
+    prefix = f"{kind}." if kind else ""
+    tree: dict[str, Any] = {}
+    for path in paths:
+        if not path.startswith(prefix):
+            continue
+        *above, last = path[len(prefix) :].split(".")
+        here: dict[str, Any] | None = tree
+        for name in above:
+            here = here.setdefault(name, {}) if here is not None else None
+        if here is not None:
+            here[last] = None
+    return tree
+
+
+class Keeper(msgspec.Struct, frozen=True):
+    """How elements of one resource are kept."""
+
+    place: str
+    verdicts: Mapping[str, Verdict]
+    projections: Mapping[str, tuple[str, ...]]
+    kind: str
+    known: frozenset[str]
+    """References to what leaves too."""
+    extensions: frozenset[str]
+
+    def keep(self, resource: Mapping[str, Any], wanted: Wanted | None) -> dict[str, Any] | None:
+        """What may leave of a resource's own content (`wanted`: of these elements); None when nothing can stand."""
+        return self._object(resource, self.kind, "", wanted)
+
+    def may_leave(self, path: str) -> bool:
+        """Whether an element with a label of its own may leave: by the verdict on it."""
+        verdict = self.verdicts.get(f"{self.place}#{path}")
+        if verdict is None or verdict.view is View.NONE:
+            return False
+        if verdict.view is View.FULL:
+            return True
+        plain = f"{self.kind}.{bare(path)}"
+        paths = self.projections.get(verdict.projection, ())
+        return any(plain == one or plain.startswith(f"{one}.") for one in paths)
+
+    def _object(self, value: Mapping[str, Any], kind: str, path: str, wanted: Wanted | None) -> dict[str, Any] | None:
+        """One complex element (or the resource's own content) of type `kind`; None when it cannot stand."""
+        if value.get("modifierExtension") or kind == "Narrative":
+            return None
+        if kind == "Reference":
+            return self._reference(value)
+        shape = shape_of(kind)
+        if shape is None:
+            return None
+        elements = shape.elements
+        built: dict[str, Any] = {}
+        for key, inner in value.items():
+            type_ = elements.get(key)
+            if type_ is None or key in _NEVER_KEPT or (wanted is not None and key not in wanted):
+                continue
+            below = None if wanted is None else wanted[key]
+            here = f"{path}.{key}" if path else key
+            if type_:
+                self._complex(built, key, inner, type_, here, below)
+            elif inner is not None and not isinstance(inner, (dict, list)) and f"_{key}" not in value:
+                built[key] = inner
+            else:
+                self._primitive(built, value, key, inner, here)
+        if "extension" in value and (extensions := self._extensions(value)):
+            built["extension"] = extensions
+        if not built or not _complete(built, shape, value):
+            return None
+        return built if kind not in _STANDS_BY or _stands(built, kind, shape, value) else None
+
+    def _complex(
+        self, built: dict[str, Any], key: str, inner: Any, kind: str, here: str, wanted: Wanted | None
+    ) -> None:
+        """Put what may leave of one complex element into `built`."""
+        if isinstance(inner, dict):
+            if (one := self._labelled(inner, kind, here, wanted)) is not None:
+                built[key] = one
+        elif isinstance(inner, list):
+            values = [
+                kept
+                for index, one in enumerate(inner)
+                if isinstance(one, dict) and (kept := self._labelled(one, kind, f"{here}[{index}]", wanted)) is not None
+            ]
+            if values:
+                built[key] = values
+
+    def _labelled(self, value: dict[str, Any], kind: str, place: str, wanted: Wanted | None) -> dict[str, Any] | None:
+        if "extension" in value and inline_labels(value) and not self.may_leave(place):
+            return None
+        return self._object(value, kind, place, wanted)
+
+    def _primitive(self, built: dict[str, Any], parent: Mapping[str, Any], key: str, inner: Any, here: str) -> None:
+        """Put what may leave of one primitive element into `built`, with the shadow that carries its extensions."""
+        repeats = isinstance(inner, list)
+        values: list[Any] = []
+        shadows: list[Any] = []
+        for index, one in enumerate(inner if repeats else [inner]):
+            beside = shadow(parent, key, index if repeats else None)
+            place = f"{here}[{index}]" if repeats else here
+            if inline_labels(beside) and not self.may_leave(place):
+                continue
+            if isinstance(one, (dict, list)):
+                continue
+            kept = self._extensions(beside) if isinstance(beside, dict) else []
+            if one is not None or kept:
+                values.append(one)
+                shadows.append({"extension": kept} if kept else None)
+        if any(value is not None for value in values):
+            built[key] = values if repeats else values[0]
+        if any(shadows):
+            built[f"_{key}"] = shadows if repeats else shadows[0]
+
+    def _extensions(self, value: Mapping[str, Any]) -> list[Any]:
+        """The extensions that the policy lets through, simple ones only."""
+        return [
+            {"url": one["url"], "valueCode": one["valueCode"]}
+            for one in value.get("extension") or ()
+            if isinstance(one, dict) and one.get("url") in self.extensions and isinstance(one.get("valueCode"), str)
+        ]
+
+    def _reference(self, value: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A reference to something that leaves too, or to an agency by its identifier; never a display."""
+        reference = value.get("reference")
+        if reference in self.known:
+            return {"reference": reference}
+        identifier = value.get("identifier")
+        if reference is None and value.get("type") == "Organization" and isinstance(identifier, dict):
+            kept = {key: identifier[key] for key in ("system", "value") if isinstance(identifier.get(key), str)}
+            return {"type": "Organization", "identifier": kept} if "value" in kept else None
+        if reference is None and identifier is None and (extensions := self._extensions(value)):
+            return {"extension": extensions}
+        return None
+
+
+def _complete(built: dict[str, Any], shape: Shape, value: Mapping[str, Any]) -> bool:
+    """Whether all that R4 requires is there; a required reference to something withheld is masked."""
+    for name, choice, repeats in shape.required:
+        if choice:
+            if not any(key.lstrip("_").startswith(name) for key in built):
+                return False
+        elif name in built or f"_{name}" in built:
+            continue
+        elif shape.elements.get(name) == "Reference" and value.get(name) is not None:
+            built[name] = [masked()] if repeats else masked()
+        else:
+            return False
+    return True
+
+
+def _stands(built: dict[str, Any], kind: str, shape: Shape, value: Mapping[str, Any]) -> bool:
+    """Whether it says one of the things that it needs to say; a single reference to something withheld is masked."""
+    if not set(_STANDS_BY[kind]).isdisjoint(built):
+        return True
+    for name in _STANDS_BY[kind]:
+        if shape.elements.get(name) == "Reference" and isinstance(value.get(name), dict):
+            built[name] = masked()
+            return True
+    return False
+
+
+def masked() -> dict[str, Any]:
+    """What stands in for a reference that does not leave."""
+    return {"extension": [dict(one) for one in _MASKED["extension"]]}
