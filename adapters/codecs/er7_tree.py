@@ -45,7 +45,7 @@ STANDARD: Final = Separators()
 class Part:
     """A repetition of a field (level 0), a component (1) or a subcomponent (2)."""
 
-    __slots__ = ("above", "level", "message", "number", "parts", "repeat", "text")
+    __slots__ = ("above", "full", "level", "message", "number", "parts", "repeat", "text")
 
     def __init__(self, number: int, text: str, level: int, above: Segment | Part, repeat: int = 0) -> None:
         self.number = number
@@ -63,6 +63,7 @@ class Part:
         else:
             self.parts = [text]
         """Its raw components or subcomponents; itself when it is undivided."""
+        self.full: bytes | None = None
         if len(self.parts) > MAX_FIELDS:
             raise TooLarge(self.place, "count", f"more than {MAX_FIELDS} parts")
 
@@ -84,6 +85,14 @@ class Part:
         if not self.text:
             return State.EMPTY
         return State.NULL if self.text == '""' else State.VALUE
+
+    @property
+    def filled(self) -> bytes:
+        """A byte a part: 1 where something stands."""
+        filled = self.full
+        if filled is None:
+            filled = self.full = bytes(map(bool, self.parts))
+        return filled
 
     @property
     def divided(self) -> bool:

@@ -42,6 +42,10 @@ class Assembly:
         self.strand = strand
         self.raw = raw
         self.used: dict[str, Made] = {}
+        self.times: dict[str, int] = {}
+        """How often a key that is not merged has stood."""
+        self.linked: set[tuple[int, str]] = set()
+        """(id of a list, fullUrl) of the references put."""
         self.kin = Kin(walk.made)
 
     @cached_property
@@ -114,13 +118,17 @@ class Assembly:
                 made.resource = first.resource
             else:
                 self.walk.deviations.append(repeated(made.place))
-                ordinal = 2
-                while (url := identity.full_url(self.context.id_key, made.full_url, str(ordinal))) in self.used:
-                    ordinal += 1
-                made.full_url = url
-                self.used[url] = made
+                self._tell_apart(made)
                 kept.append(made)
         return kept
+
+    def _tell_apart(self, made: Made) -> None:
+        """Give a second resource of one key an id of its own."""
+        key = made.full_url
+        while made.full_url in self.used:
+            self.times[key] = self.times.get(key, 1) + 1
+            made.full_url = identity.full_url(self.context.id_key, key, str(self.times[key]))
+        self.used[made.full_url] = made
 
     def _holder(self, made: Made, header: Json) -> Json | None:
         """The resource that holds the link to what was made."""
@@ -142,11 +150,11 @@ class Assembly:
         if making.own_link:
             target = self._target(made)
             if target is not None:
-                _refer_to(made.resource, making.link, target.full_url)
+                self._refer_to(made.resource, making.link, target.full_url)
             return
         holder = self._holder(made, header)
         if holder is not None:
-            _refer_to(holder, making.link, made.full_url, made.inside)
+            self._refer_to(holder, making.link, made.full_url, made.inside)
 
     def _target(self, made: Made) -> Made | None:
         """What a link that the made resource holds leads to: the nearest enclosing target, else the last one made."""
@@ -163,7 +171,21 @@ class Assembly:
         for steps, role in making.refs:
             target = self.kin.of_role(made, role)
             if target is not None:
-                _refer_to(made.resource, steps, target.full_url)
+                self._refer_to(made.resource, steps, target.full_url)
+
+    def _refer_to(self, holder: Json, way: tuple[Step, ...], url: str, inside: Json | None = None) -> None:
+        """A reference at the end of the way; in a list of backbone elements, in an item of its own (or in `inside`)."""
+        element, last = holder, way[-1]
+        if len(way) > 1:
+            element = _item(holder, way, inside)
+        if not last.is_list:
+            if last.name not in element:
+                element[last.name] = {"reference": url}
+            return
+        held = element.setdefault(last.name, [])
+        if (id(held), url) not in self.linked:
+            self.linked.add((id(held), url))
+            held.append({"reference": url})
 
     def _finish(self, made: Made) -> Json:
         """The resource with its id, labels and tag; what R4 requires and the message does not give refuses."""
@@ -227,9 +249,8 @@ def claim_extension(claim: Json, agency: str) -> Json:
     return {"url": CLAIM_URL, "extension": parts}
 
 
-def _refer_to(holder: Json, steps: Iterable[Step], url: str, inside: Json | None = None) -> None:
-    """A reference at the end of the steps; in a list of backbone elements, in an item of its own (or in `inside`)."""
-    way = list(steps)
+def _item(holder: Json, way: tuple[Step, ...], inside: Json | None) -> Json:
+    """The element that holds the last step of a way, its lists given an item each."""
     element = holder
     for position, step in enumerate(way[:-1], 2):
         if step.is_list:
@@ -238,12 +259,7 @@ def _refer_to(holder: Json, steps: Iterable[Step], url: str, inside: Json | None
             element = item
         else:
             element = element.setdefault(step.name, {})
-    last = way[-1]
-    reference = {"reference": url}
-    if not last.is_list:
-        element.setdefault(last.name, reference)
-    elif reference not in element.setdefault(last.name, []):
-        element[last.name].append(reference)
+    return element
 
 
 def _merge(first: Json, second: Json) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from threading import RLock
 from typing import Any
 
@@ -179,7 +180,7 @@ class RowPack:
 
     def _leaf(self, tree: Node, place: str, nodes: list[Node]) -> str:
         """The text at a header place, and its node among `nodes`; "" when there is none."""
-        steps = places.parse(place, (Cursor(self.codec.name),)).steps
+        steps = _head_steps(self.codec.name, place)
         tellers: list[tuple[Node, bool]] = []
         for found in places.walk(tree, steps, tellers)[:1]:
             value, holder = places.leaf(found)
@@ -194,7 +195,7 @@ class RowPack:
         found: list[Node] = []
         for place, values in message.when.items():
             said = self._leaf(tree, place, found)
-            steps = places.parse(place, (Cursor(self.codec.name),)).steps
+            steps = _head_steps(self.codec.name, place)
             if values == ("$present",):
                 if not places.walk(tree, steps):
                     return False
@@ -266,6 +267,12 @@ class RowPack:
         if len(found) == 1:
             return (tree,)
         return tuple(without(tree, [other for other in found if other is not one]) for one in found)
+
+
+@cache
+def _head_steps(codec: str, place: str) -> tuple[str, ...]:
+    """The way to a header leaf, which is seen from the whole message."""
+    return places.parse(place, (Cursor(codec),)).steps
 
 
 def event_of(bundle: Bundle) -> Event:

@@ -85,7 +85,7 @@ def planned(readers: list[tuple[Need, Reader]], env: Env) -> Reader:
     if not names or cursor.structure is None:
         return _all([reader for _, reader in readers])
     if names == [""]:
-        return _inside(readers) if cursor.inside else _segment(readers)
+        return _below(readers, 1 if cursor.inside else 0)
     items = cursor.item.items if cursor.item is not None else cursor.structure.items
     return _group(readers, names, frozenset(item.name for item in items if not item.items))
 
@@ -114,24 +114,10 @@ def _remembering(readers: list[tuple[Need, Reader]], first: int) -> Callable[[di
     return plan
 
 
-def _inside(readers: list[tuple[Need, Reader]]) -> Reader:
+def _below(readers: list[tuple[Need, Reader]], first: int) -> Reader:
+    """Rows on a segment's fields, or (`first` is 1) on the parts of a field."""
     plans: dict[bytes, tuple[Reader, ...]] = {}
-    plan = _remembering(readers, 1)
-
-    def read(frame: Frame) -> bool:
-        filled = bytes(map(bool, frame.node.parts))  # type: ignore[attr-defined]
-        put = False
-        for reader in plans.get(filled) or plan(plans, filled):
-            if reader(frame):
-                put = True
-        return put
-
-    return read
-
-
-def _segment(readers: list[tuple[Need, Reader]]) -> Reader:
-    plans: dict[bytes, tuple[Reader, ...]] = {}
-    plan = _remembering(readers, 0)
+    plan = _remembering(readers, first)
 
     def read(frame: Frame) -> bool:
         node: Any = frame.node

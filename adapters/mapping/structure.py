@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from adapters.codecs.er7 import Message, Segment
 from adapters.errors import BrokenPack, Malformed
@@ -39,15 +39,18 @@ class Grammar:
     """Every segment name in it."""
 
 
-@dataclass(slots=True)
 class Group:
     """A group of segments and groups, in order and by name."""
 
-    name: str
-    nodes: list[Segment | Group] = field(default_factory=list)
-    by: dict[str, list[Segment | Group]] = field(default_factory=dict)
-    state: State = State.VALUE
-    value: None = None
+    __slots__ = ("by", "name", "nodes")
+
+    state = State.VALUE
+    value = None
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.nodes: list[Segment | Group] = []
+        self.by: dict[str, list[Segment | Group]] = {}
 
     @property
     def place(self) -> str:
@@ -65,7 +68,11 @@ class Group:
     def add(self, node: Segment | Group) -> None:
         """Append a segment or group."""
         self.nodes.append(node)
-        self.by.setdefault(node.name, []).append(node)
+        held = self.by.get(node.name)
+        if held is None:
+            self.by[node.name] = [node]
+        else:
+            held.append(node)
 
     def segments(self) -> Iterator[Segment]:
         """Every segment below, in order."""

@@ -34,6 +34,8 @@ _URNS: Final = {"urn:oid:": "oid", "urn:uuid:": "uuid"}
 _ANY_TOKEN: Final = re.compile(r"\S+")
 _BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _DECIMAL: Final = re.compile(r"[+-]?\d{1,30}([.,]\d{1,30})?")
+_USUAL_DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,6})?")
+"""What :class:`decimal.Decimal` says back as it stood."""
 _FHIR_DECIMAL: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 
@@ -219,6 +221,8 @@ def _date(row: Row, path: Path, strict: bool) -> Transform:
 
 def _decimal(mark: str, native: bool) -> Transform:
     def read(value: Any, walk: Noting, node: Any) -> Any:
+        if mark == "." and type(value) is str and _USUAL_DECIMAL.fullmatch(value):
+            return Decimal(value)
         text = str(value).strip() if not isinstance(value, bool) else ""
         if not _DECIMAL.fullmatch(text) or (not isinstance(value, Decimal) and {",", "."} - {mark} & set(text)):
             if isinstance(value, Decimal) and value.is_finite():

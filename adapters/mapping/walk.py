@@ -14,21 +14,23 @@ from consent.vocabulary import ACT_CODE_SYSTEM, DATA_CLASS_SYSTEM, INLINE_LABEL_
 _SENSITIVITIES = frozenset(item.value for item in Sensitivity)
 
 
-@dataclass(slots=True, eq=False)
 class Made:
     """A resource that rows made, before its identity and references are known."""
 
-    resource: Json
-    above: Made | None
-    row: Any
-    """The compiled `make` (reader.Making)."""
-    node: Node
-    """Where in the message it comes from."""
-    number: int = 0
-    full_url: str = ""
-    keyed: bool = False
-    inside: Json | None = None
-    """For a backbone link: the item of the holder that refers to it."""
+    __slots__ = ("above", "full_url", "inside", "keyed", "node", "number", "resource", "row")
+
+    def __init__(self, resource: Json, above: Made | None, row: Any, node: Node, number: int) -> None:
+        self.resource = resource
+        self.above = above
+        self.row = row
+        """The compiled `make` (making.Making)."""
+        self.node = node
+        """Where in the message it comes from."""
+        self.number = number
+        self.full_url = ""
+        self.keyed = False
+        self.inside: Json | None = None
+        """For a backbone link: the item of the holder that refers to it."""
 
     @property
     def type(self) -> str:
