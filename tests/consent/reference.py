@@ -21,11 +21,9 @@ def holds(span, at):
 
 
 def age(birth, at, zone):
-    if birth is None:
-        return None
     today = at.astimezone(ZoneInfo(zone)).date()
-    years = today.year - birth.year - ((today.month, today.day) < (birth.month, birth.day))
-    return None if years < 0 else years
+    years = birth and today.year - birth.year - ((today.month, today.day) < (birth.month, birth.day))
+    return None if years is None or years < 0 else years
 
 
 def needs(years):
@@ -61,6 +59,7 @@ def tree(resource, ask, item, purpose, profile="hub"):
 def node(provision, inherited, kind, ask, item, purpose, profile, flips, top=False):
     """A provision and its exceptions; a child inherits what it does not state itself."""
     own = {kind: provision[kind] for kind in KINDS if kind in provision}
+    own |= {"doubt": True} if unclear(provision, top) else {}
     effective, other, found = {**inherited, **own}, {"permit": "deny", "deny": "permit"}, []
     for child in provision.get("provision", []):
         word = child.get("type") or (other.get(kind, "") if flips else "")
@@ -97,8 +96,9 @@ def matches(effective, ask, item, purpose):
     wrong = "actor" in stated and not any(one["reference"]["reference"] in party for one in effective["actor"])
     wrong = wrong or ("securityLabel" in stated and not item.labels & {s["code"] for s in effective["securityLabel"]})
     wrong = wrong or ("class" in stated and data_class not in {one["code"] for one in effective["class"]})
-    odd = "purpose" in stated and (not purpose or "XYZZY" in purposes)
-    return False if wrong or (purposes and not odd and purpose not in purposes) else "unsure" if odd else True
+    vague = "purpose" in stated and (not purpose or "XYZZY" in purposes)
+    wrong = wrong or ("purpose" in stated and not vague and purpose not in purposes)
+    return False if wrong else "unsure" if vague or "doubt" in stated else True
 
 
 def anywhere(provision, test, top=True):
