@@ -23,7 +23,7 @@ CONTEXT = Context(at=datetime.fromisoformat("2026-03-06T08:00:00+07:00"), agency
 @cache
 def pack(id_: str) -> Pack:
     """A built-in pack."""
-    return load_pack(read_folder(BUILT_IN / id_))
+    return load_pack(read_folder(BUILT_IN / id_), lazy=True)
 
 
 def sample(id_: str, name: str) -> bytes:
