@@ -86,6 +86,11 @@ def some(rng: Random, odds: int, values: Sequence[Any]) -> tuple[Any, ...]:
 # --- parts --------------------------------------------------------------------------------------------------
 
 
+def named(fact: T, name: str) -> T:
+    """The fact under a number of its own, as the ledger keeps it."""
+    return replace(fact, ref=ref(fact.ref.kind, name))  # type: ignore[type-var, attr-defined]
+
+
 def span(rng: Random) -> Span:
     """A period that usually holds at AT, and sometimes just does or just does not."""
     edge = rng.randrange(14)
@@ -243,14 +248,14 @@ class Shelf:
         self.denials = many(size // 4, lambda name: a_denial(rng, sector, f"no-{name}"))
         self.agreements = many(12, lambda name: agreement(rng, sector, name, pick(rng, COMMON)))
         self.recipients = tuple(agency(sector, officer=officer) for officer in OFFICERS)
-        self.orders = many(size // 2, lambda _: an_order(rng, me))
-        self.team = many(40, lambda _: self._member(rng, me))
-        self.treating = many(14, lambda _: treating(me, span=span(rng)))
-        self.plans = many(40, lambda _: self._plan(rng, me))
-        self.emergencies = many(60, lambda _: self._emergency(rng, me))
-        self.reports = many(28, lambda _: report(me, grave=chance(rng, 2), span=span(rng)))
-        self.refusals = many(60, lambda _: self._refusal(rng, me))
-        self.referrals = many(16, lambda _: self._referral(rng, me))
+        self.orders = many(size // 2, lambda name: named(an_order(rng, me), name))
+        self.team = many(40, lambda name: named(self._member(rng, me), name))
+        self.treating = many(14, lambda name: named(treating(me, span=span(rng)), name))
+        self.plans = many(40, lambda name: named(self._plan(rng, me), name))
+        self.emergencies = many(60, lambda name: named(self._emergency(rng, me), name))
+        self.reports = many(28, lambda name: named(report(me, grave=chance(rng, 2), span=span(rng)), name))
+        self.refusals = many(60, lambda name: named(self._refusal(rng, me), name))
+        self.referrals = many(16, lambda name: named(self._referral(rng, me), name))
         aims = tuple(self._aims(rng, sector))
         self.aims = {basis: tuple(aim for aim in aims if aim.basis is basis) for basis in Basis}
         self.bases = tuple(basis for basis in (*Basis, Basis.CONSENT, Basis.CONSENT, Basis.VITAL) if self.aims[basis])
@@ -263,11 +268,14 @@ class Shelf:
             officer = "officer-7" if {"sealed", "named-officer"} & set(way.needs) else ""
             lines = (line(data_class, me, officer=officer, codes=CODES if "named-codes" in way.needs else ()),)
             proofs: dict[Basis, tuple[str, tuple[Any, ...]]] = {
-                Basis.TREATMENT: ("treating", (treating(me),)),
-                Basis.DUTY: ("plans", (plan(me),)),
-                Basis.ORDER: ("orders", (order(*lines),)),
-                Basis.REPORT: ("reports", (report(me),)),
-                Basis.VITAL: ("emergencies", tuple(one for one in self.emergencies if one.span.holds(AT))),
+                Basis.TREATMENT: ("treating", (named(treating(me), "aim"),)),
+                Basis.DUTY: ("plans", (named(plan(me), "aim"),)),
+                Basis.ORDER: ("orders", (named(order(*lines), "aim"),)),
+                Basis.REPORT: ("reports", (named(report(me), "aim"),)),
+                Basis.VITAL: (
+                    "emergencies",
+                    tuple(named(one, f"aim-{one.ref.id}") for one in self.emergencies if one.span.holds(AT)),
+                ),
                 Basis.OWN: ("", ()),
             }
             for basis in sorted(way.bases):
