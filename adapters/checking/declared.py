@@ -111,6 +111,8 @@ class _Walk:
     def row(self, row: Row, env: Env, patterns: tuple[str, ...], target: str, direction: str) -> None:
         """One row."""
         if row.direction != "both":
+            if direction not in ("both", row.direction):
+                return  # a row that only the other way would use, in a block that goes one way
             direction = row.direction
         place = env.place(row.place, row) if row.place else None
         pattern = self._pattern(place, patterns) if place is not None else patterns[-1]
@@ -136,7 +138,7 @@ class _Walk:
 
     def _note(self, pattern: str, to: str, direction: str, row: Row) -> None:
         pattern = bare(pattern, self.pack.codec.name)
-        if to and direction != "out":
+        if direction == "in" or (to and direction != "out"):
             self.found.targets.setdefault(pattern, set()).add(to)
         if to and direction != "in":
             self.found.writers.setdefault(to, set()).add(pattern)
@@ -151,7 +153,10 @@ class _Walk:
             outer = place is not None and place.cursor.inside and not text.startswith(".")
             found = (env if outer or place is None else inner).place(text, row)
             at = patterns[:-1] if outer or place is None else patterns
-            self.found.said.add(bare(self._pattern(found, at), self.pack.codec.name))
+            told = bare(self._pattern(found, at), self.pack.codec.name)
+            self.found.said.add(told)
+            if direction == "in":
+                self.found.targets.setdefault(told, set()).add("")
 
     def _claim(
         self, row: Row, env: Env, place: Place | None, patterns: tuple[str, ...], pattern: str, direction: str
