@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from adapters.mapping import paths
-from adapters.mapping.conditions import matcher
+from adapters.mapping.conditions import matcher, tests_of
 from adapters.mapping.env import Env
 from adapters.mapping.paths import ABSENT, PRESENT
+from adapters.mapping.places import Place
 from adapters.mapping.rows import Row
 from adapters.mapping.short import Text, text_at
 from adapters.mapping.telling import Check
-from adapters.mapping.walk import Reader
 
-Open = tuple[Check | None, bool | None, Reader]
+Open = tuple[Check | None, bool | None, Any]
 """An alternative: the rest of its `when`; whether the text is the one that is written back (None: it does not ask); its
-rows."""
+what it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +30,38 @@ class Switch:
     others: Sequence[Open]
 
 
-def switch(options: Sequence[Row], readers: Sequence[Reader], env: Env) -> Switch | None:
-    """Alternatives by the first place that any of them wants equal to something; None when none has a short way."""
-    asked = [place for option in options for place, values in option.when.items() if values[0] not in (PRESENT, ABSENT)]
+def switch(options: Sequence[Row], does: Sequence[Any], env: Env, block: Place | None = None) -> Switch | None:
+    """What each option does, by the place that most of them want equal to something; None when it has no short way.
+
+    `block` is what the options themselves stand on (`each`).
+    """
+    asked = [
+        (test.place, text)
+        for option in options
+        for text, test in zip(option.when, tests_of(option, env, block), strict=True)
+        if test.values[0] not in (PRESENT, ABSENT) and test.up == (0 if block is None else -1)
+    ]
     if not env.short or not asked:
         return None
-    place = env.place(asked[0], options[0])
+    names = [text for _, text in asked]
+    place, at = max(asked, key=lambda one: names.count(one[1]))
     text_of = text_at(place)
-    if text_of is None or place.up:
+    if text_of is None or (place.up and block is None):
         return None
 
     def open_to(text: str) -> list[Open]:
         found: list[Open] = []
-        for option, reader in zip(options, readers, strict=True):
-            wanted = option.when.get(asked[0], (PRESENT,))
+        for option, does_it in zip(options, does, strict=True):
+            wanted = option.when.get(at, (PRESENT,))
             if wanted[0] in (PRESENT, ABSENT):
-                found.append((matcher(option, env, None) if option.when else None, None, reader))
+                found.append((matcher(option, env, block) if option.when else None, None, does_it))
             elif text in wanted:
-                rest = {at: values for at, values in option.when.items() if at != asked[0]}
-                check = matcher(replace(option, when=rest), env, None) if rest else None
-                found.append((check, text == wanted[0], reader))
+                rest = {name: values for name, values in option.when.items() if name != at}
+                check = matcher(replace(option, when=rest), env, block) if rest else None
+                found.append((check, text == wanted[0], does_it))
         return found
 
-    known = {value for option in options for value in option.when.get(asked[0], ()) if value not in (PRESENT, ABSENT)}
+    known = {value for option in options for value in option.when.get(at, ()) if value not in (PRESENT, ABSENT)}
     return Switch(text_of, place.steps, {text: open_to(text) for text in known}, open_to(""))
 
 

@@ -65,12 +65,13 @@ def matcher(row: Row, env: Env, place: Place | None) -> Check:
     """The row's `when`, seen from the node that the row stands on (in a leaf row, ER7 names from the cursor around)."""
     if not row.when:
         return lambda frame, node: NOTHING_TOLD
-    tests = _tests(row, env, place)
+    tests = tests_of(row, env, place)
     slow = _tested(tests)
     return (quick(tests, slow) if env.short else None) or slow
 
 
-def _tests(row: Row, env: Env, place: Place | None) -> list[Tested]:
+def tests_of(row: Row, env: Env, place: Place | None) -> list[Tested]:
+    """The conditions of a row's `when`, in its order."""
     inner = env.under(place)
     tests = []
     for text, values in row.when.items():

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.codecs.er7 import Part
+from adapters.codecs.er7_tree import HEADERS, Part
 from adapters.errors import BrokenPack
 from adapters.mapping.structure import Grammar, Group, Item
 from adapters.tree import Branch, Node, State
@@ -202,7 +202,15 @@ def walker(steps: tuple[str, ...], cursor: Cursor) -> Callable[[Any], list[Any]]
             if not segments:
                 return []
             if len(segments) == 1:
-                cells = segments[0].cells(field)  # type: ignore[union-attr]
+                segment: Any = segments[0]
+                fields = segment.cut or segment.fields
+                text = fields[field] if field < len(fields) else ""
+                if not text:
+                    return []
+                if segment.message.separators.repetition in text or segment.name in HEADERS:
+                    cells = segment.cells(field)
+                else:
+                    cells = [Part(field, text, 0, segment)]
             else:
                 cells = [cell for segment in segments for cell in segment.cells(field)]  # type: ignore[union-attr]
             return [found for cell in cells for found in _parts(cell, rest)] if rest else cells

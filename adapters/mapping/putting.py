@@ -23,6 +23,8 @@ def putter(row: Row, env: Env, path: Path) -> Callable[[Frame, Any], bool]:
     extensions = _labels(row, env)
     name, is_list, impose = last.name, last.is_list, ways.imposer(last.tests)
     reach = ways.reacher(before) if before else None
+    if is_list and not before and impose is None and not extensions and not row.codes:
+        return _append(name)
     if is_simple(row, env, path):
         if len(before) == 1 and not before[0].is_list:
             return _simple_below(before[0].name, name)
@@ -60,6 +62,19 @@ def _labels(row: Row, env: Env) -> list[dict[str, Any]]:
 def is_simple(row: Row, env: Env, path: Path) -> bool:
     """Whether putting is no more than setting a name: no list, no label of its own, no code that may be kept."""
     return bool(path.steps) and not path.steps[-1].is_list and not row.codes and not _labels(row, env)
+
+
+def _append(name: str) -> Callable[[Frame, Any], bool]:
+    def put(frame: Frame, value: Any) -> bool:
+        element = frame.element
+        items = element.get(name)
+        if items is None:
+            element[name] = [value]
+        else:
+            items.append(value)
+        return True
+
+    return put
 
 
 def _simple(name: str, reach: ways.Reach | None) -> Callable[[Frame, Any], bool]:

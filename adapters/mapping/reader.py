@@ -17,7 +17,7 @@ from adapters.mapping.carrying import (
     transform_of,
     when_missing,
 )
-from adapters.mapping.choosing import Switch, switch
+from adapters.mapping.choosing import Open, Switch, switch
 from adapters.mapping.claims import claim_reader
 from adapters.mapping.conditions import matcher, walker
 from adapters.mapping.env import Env
@@ -27,7 +27,7 @@ from adapters.mapping.plain import Leaf, cell_reader, leaf_reader
 from adapters.mapping.plans import ALWAYS, Need, climbs, need, planned
 from adapters.mapping.putting import is_simple, putter
 from adapters.mapping.rows import Row
-from adapters.mapping.short import is_plain
+from adapters.mapping.short import NULL
 from adapters.mapping.walk import NOTHING_TOLD, Frame, Made, Reader, Taker, Told
 from adapters.pack import Deviation
 from adapters.tree import Node, State
@@ -95,6 +95,9 @@ def _compile(row: Row, env: Env) -> Reader:
 
 def _here(row: Row, env: Env) -> Reader:
     """A block without a place: at the cursor around."""
+    if _is_bracket(row):
+        rows, inner = env.under(None, data_class=row.data_class or env.data_class).content(row)
+        return compile_rows(rows, inner)
     take = _taker(row, env, None)
     if not row.when:
         return take
@@ -169,16 +172,28 @@ def _each(group: list[Row], env: Env) -> Reader:
     takers = [(matcher(row, env, place) if row.when else None, _taker(row, env, place)) for row in group]
     walk_to, missing = walker(place), [fill for row in group if (fill := when_missing(row, env)) is not None]
 
+    by = switch(group, [take for _, take in takers], env, place)
+    text_of = by.text_of if by is not None else _untold
+    table, others, steps = (by.table, by.others, by.steps) if by is not None else ({}, (), ())
+    unsaid: Sequence[Open] = [(match, None, take) for match, take in takers]
+
     def read(frame: Frame) -> bool:
         put = False
         for node in walk_to(frame):
-            for match, take in takers:
+            text = text_of(node)
+            if text is None or "\\" in text or "^" in text or "&" in text or text == NULL:
+                options: Sequence[Open] = unsaid
+            else:
+                options = table.get(text, others)
+            for match, said, take in options:
                 told = match(frame, node) if match is not None else NOTHING_TOLD
                 if told is not None:
                     if take(frame, node):
                         put = True
                         if told:
                             frame.walk.tell(told)
+                        if said is not None:
+                            frame.walk.tell(((node, steps, said),))
                     break
         if not put:
             for fill in missing:
@@ -186,6 +201,10 @@ def _each(group: list[Row], env: Env) -> Reader:
         return put
 
     return read
+
+
+def _untold(node: Node) -> None:
+    """The text of nothing: every row is asked."""
 
 
 def _taker(row: Row, env: Env, place: Place | None) -> Taker:
@@ -345,12 +364,12 @@ def _switched(by: Switch, long: Reader) -> Reader:
     def choose(frame: Frame) -> bool:
         node = frame.node
         text = text_of(node)
-        if text is None or not is_plain(text):
+        if text is None or "\\" in text or "^" in text or "&" in text or text == NULL:
             return long(frame)
         for match, said, read in table.get(text, others):
             told = match(frame, node) if match is not None else NOTHING_TOLD
             if told is not None:
-                done = read(frame)
+                done: bool = read(frame)
                 if done:
                     if told:
                         frame.walk.tell(told)

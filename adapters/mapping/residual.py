@@ -10,6 +10,7 @@ from typing import Any, overload
 
 from adapters.codecs import er7
 from adapters.mapping.places import place_of
+from adapters.mapping.short import plain_place
 from adapters.mapping.structure import Group
 from adapters.mapping.walk import Walk
 from adapters.pack import Loss, LossKind
@@ -84,7 +85,7 @@ class Losses(Sequence[Loss]):
             yield from walk.loss
             spots = walk.spots
             seen |= {node.place for node in walk.seen}
-            seen |= {place_of(spot) for spot in zip(spots[::2], spots[1::2], strict=True)}
+            seen |= {plain_place(node, steps) for node, steps in zip(spots[::2], spots[1::2], strict=True)}
             seen |= {loss.place for loss in walk.loss if loss.kind is LossKind.DROP}
         tested = (place_of(spot) for _, walk in self._parts for spot in walk.tested)
         for place in dict.fromkeys(place for place in tested if place not in seen):

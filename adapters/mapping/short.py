@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from adapters.codecs.er7_tree import Segment
 from adapters.mapping.places import Place
+from adapters.mapping.structure import Group
 
 Text = Callable[[Any], str | None]
 """From the node that a cursor stands on: the raw text at a place, "" for none, None where only the long way will do."""
@@ -159,3 +161,24 @@ def _piece(text: str, mark: str, number: int) -> str:
         return text if number == 1 else ""
     pieces = text.split(mark, number)
     return pieces[number - 1] if number <= len(pieces) else ""
+
+
+def plain_place(node: Any, steps: tuple[str, ...]) -> str:
+    """Where the plain value stood that the short way read at the steps from a node, in the sender's terms."""
+    if isinstance(node, Group):
+        (node,) = node.by[steps[0]]
+        steps = steps[1:]
+    if isinstance(node, Segment):
+        number = int(steps[0])
+        place, text, level, steps = f"{node.place}-{number}", node.fields[number], 0, steps[1:]
+    else:
+        place, text, level = node.place, node.text, node.level
+    for mark in "^&"[level:]:
+        if not steps and mark not in text:
+            break
+        if mark in text or (mark == "^" and "&" in text):
+            number = int(steps[0]) if steps else 1
+            place, text, steps = f"{place}.{number}", text.split(mark)[number - 1], steps[1:]
+        else:
+            steps = steps[1:]
+    return place

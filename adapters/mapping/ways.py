@@ -89,10 +89,16 @@ def _reach(step: Step) -> Reach:
     check = checker(step.tests)
     if check is None:
         return lambda element, own: paths.reach(element, (step,), own)
-    say = imposer(step.tests)
+    say, template = imposer(step.tests), _template(step)
 
     def selected(element: Json, own: Own) -> Json:
-        items = element.setdefault(name, [])
+        items = element.get(name)
+        if items is None:
+            items = element[name] = []
+            if template is not None:
+                items.append(dict(template))
+                first: Json = items[0]
+                return first
         for item in items:
             if check(item):
                 found: Json = item
@@ -104,6 +110,15 @@ def _reach(step: Step) -> Reach:
         return made
 
     return selected
+
+
+def _template(step: Step) -> Json | None:
+    """What an item that a selector makes begins as, when its conditions are plain ones."""
+    if any(len(test.path.steps) != 1 or test.path.steps[0].is_list for test in step.tests):
+        return None
+    made: Json = {}
+    paths.impose(made, step.tests)
+    return made
 
 
 def imposer(tests: tuple[Test, ...]) -> Imposer | None:
