@@ -362,8 +362,7 @@ def give_back(parts: Parts, claim: Claim) -> DeliveryState:
 
 def waits_in_inbox(parts: Parts, claim: Claim, told: Disclosed) -> bool:
     """Leave it for the recipient to fetch, if that is how it is reached."""
-    out = parts.registry.get(told.recipient).transports.out
-    if out is None or out.type != "inbox":
+    if not parts.registry.get(told.recipient).transports.fetches:
         return False
     waits_elsewhere(parts, claim, told)
     return True

@@ -188,8 +188,9 @@ def account(case: str, parts: HeldParts, caller: Annotated[Caller, may("case-acc
 def health(parts: HeldParts, response: Response) -> dict[str, str]:
     """200 when the database answers, else 503; open to all, so it says little."""
     try:
+        fetching = [each.id for each in parts.registry.list() if each.transports.fetches]
         with parts.store.read() as unit:
-            oldest = overview.oldest_waiting(unit)
+            oldest = overview.oldest_waiting(unit, fetching)
     except Exception:
         log.exception("health-fault")
         response.status_code = 503

@@ -118,6 +118,11 @@ class Transports(_Entry):
     """It may send by MLLP. Any agency with a key may send over HTTPS."""
     out: Out | None = None
 
+    @property
+    def fetches(self) -> bool:
+        """Whether it is told by fetching from its inbox."""
+        return self.out is not None and self.out.type == "inbox"
+
 
 class Jwks(_Entry):
     """Its public keys."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -42,9 +42,13 @@ def delivery_counts(unit: Unit) -> dict[str, int]:
     return {state: int(count) for state, count in unit.execute(found)}
 
 
-def oldest_waiting(unit: Unit) -> datetime | None:
-    """When the delivery that has waited longest was due; None when nothing waits."""
-    waiting = select(func.min(delivery.c.due_at)).where(delivery.c.state == "pending")
+def oldest_waiting(unit: Unit, fetching: Collection[str] = ()) -> datetime | None:
+    """When the delivery that has waited longest for the hub was due; None when nothing waits.
+
+    What waits for an agency that fetches (`fetching`) waits for that agency.
+    """
+    addressee = func.coalesce(delivery.c.addressee, delivery.c.agency)
+    waiting = select(func.min(delivery.c.due_at)).where(delivery.c.state == "pending", addressee.not_in(fetching))
     found: datetime | None = unit.scalar(waiting)
     return found
 

@@ -129,7 +129,7 @@ class Worker:
         at = parts.clock.now()
         with self._hand_lock:
             busy = {agency for agency, number in self._in_hand.items() if number >= parts.lanes.per_agency}
-            skip = busy | {agency.id for agency in parts.registry.list() if _fetches(agency)}
+            skip = busy | {agency.id for agency in parts.registry.list() if agency.transports.fetches}
             with parts.store.read() as unit:
                 if not deliveries.due(unit, at, 1, skip=skip):
                     return None
@@ -138,9 +138,3 @@ class Worker:
             if claim is not None:
                 self._in_hand[claim.delivery.agency] += 1
         return claim
-
-
-def _fetches(agency: object) -> bool:
-    """Whether it takes its messages from an inbox: then its own fetch is the claim."""
-    out = getattr(getattr(agency, "transports", None), "out", None)
-    return getattr(out, "type", "") == "inbox"

@@ -118,8 +118,7 @@ class World:
     def deliver_all(self) -> list[DeliveryState]:
         """Do what the worker does until nothing is due."""
         parts, ended = self.parts, []
-        out = {each.id: each.transports.out for each in parts.registry.list()}
-        skip = [name for name, way in out.items() if way is not None and way.type == "inbox"]
+        skip = [each.id for each in parts.registry.list() if each.transports.fetches]
         while True:
             with parts.store.write() as unit:
                 process = parts.presence.announce(unit, parts.clock.now())

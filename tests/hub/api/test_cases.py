@@ -10,7 +10,19 @@ from hub.security.roles import MAY
 from hub.security.tokens import Role
 from hub.storage import persons, tasks
 from tests.fakes.door import Door
-from tests.fakes.world import CENTRE, HOSPITAL, NAME, PERSONAL_NUMBER, POLICE, SHELTER, consent, exam, order, patient
+from tests.fakes.world import (
+    CENTRE,
+    HOSPITAL,
+    NAME,
+    PERSONAL_NUMBER,
+    POLICE,
+    SHELTER,
+    consent,
+    exam,
+    forensic_request,
+    order,
+    patient,
+)
 
 WORKER, SECOND, CONSENTS, AUDITOR, OPERATOR = "can-bo-a", "can-bo-b", "quan-tri", "kiem-soat", "van-hanh"
 
@@ -96,6 +108,22 @@ def test_clearing_a_suspect_takes_two(door: Door) -> None:
     tell(door, WORKER, path)
     assert tell(door, WORKER, path)["body"]["cleared_by"] == [WORKER]
     assert tell(door, SECOND, path)["body"]["cleared_by"] == [WORKER, SECOND]
+
+
+def test_what_an_agency_has_not_fetched_is_not_the_hubs_delay(door: Door) -> None:
+    """Ten minutes in an inbox leave health in time; ten minutes that the hub has not sent do not."""
+
+    def shown() -> str:
+        return str(door.http.get("/health").json()["deliveries"])
+
+    fact(door, "team", {"agency": SHELTER, "role": "shelter"})
+    door.world.say(POLICE, forensic_request())
+    assert {"pending"} == set(door.world.states(SHELTER)) == set(door.world.states(HOSPITAL))
+    door.clock.advance(minutes=10)
+    assert shown() == "late"
+    door.world.deliver_all()
+    assert set(door.world.states(SHELTER)) == {"pending"}
+    assert shown() == "in time"
 
 
 def test_a_consent_flows_and_is_withdrawn(door: Door) -> None:
