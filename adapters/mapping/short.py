@@ -13,6 +13,7 @@ from typing import Any
 from adapters.codecs.er7_tree import Segment
 from adapters.mapping.places import Place
 from adapters.mapping.structure import Group
+from adapters.tree import Branch
 
 Text = Callable[[Any], str | None]
 """From the node that a cursor stands on: the raw text at a place, "" for none, None where only the long way will do."""
@@ -165,6 +166,8 @@ def _piece(text: str, mark: str, number: int) -> str:
 
 def plain_place(node: Any, steps: tuple[str, ...]) -> str:
     """Where the plain value stood that the short way read at the steps from a node, in the sender's terms."""
+    if isinstance(node, Branch):
+        return node.place
     if isinstance(node, Group):
         (node,) = node.by[steps[0]]
         steps = steps[1:]
