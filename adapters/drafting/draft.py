@@ -122,7 +122,7 @@ class _Drafter:
             strand=strand,
             group=group,
             refs=refs,
-            structure=_structure(root) if self.sources.codec == "xml" else "",
+            structure=_structure(root) if self.sources.codec in ("xml", "csv") else "",
             schema=self._schema_for(root),
             rows=planned.rows,
             doubts=[*head.doubts, *planned.doubts],
@@ -350,7 +350,7 @@ def _structure(root: Spot) -> dict[str, str]:
     unsure: set[str] = set()
     for spot in (root, *root.below()):
         names = [name for name in spot.spots if not name.startswith("@")]
-        if len(names) > 1:
+        if len(names) > 1 and not any(char.isspace() for name in names for char in name):
             order = " ".join(names)
             if found.setdefault(spot.name, order) != order:
                 unsure.add(spot.name)
