@@ -15,6 +15,7 @@ from adapters.drafting.values import Look
 from adapters.drafting.vocabulary import Role, Vocabulary, vocabulary
 from adapters.drafting.words import words_of
 
+_FOCUS = "MessageHeader.focus[]"
 _SPARE_LINK = "Patient.generalPractitioner[]"
 _KEYS = frozenset({"key", "attribute", "code", "id", "name", "label", "type", "dataelement", "ma", "ten"})
 _VALUES = frozenset({"value", "val", "giatri", "answer"})
@@ -75,6 +76,7 @@ class Planner:
         if event == "report":
             top.rows.insert(1, self._report())
         self.draft.rows = top.rows
+        _one_focus(top.rows)
         return self.draft
 
     def _report(self) -> DraftRow:
@@ -357,6 +359,17 @@ class Planner:
 
 
 _CHILDS = frozenset({"child", "case", "visit", "allegation", "diagnosis", "request"})
+
+
+def _one_focus(rows: list[DraftRow]) -> None:
+    """What a record is of is a case or a visit where there is one; the child herself only when there is none."""
+    made = [row for top in rows for row in top.walk() if row.fields.get("make")]
+    if any(row.fields["make"] != "Patient" and row.fields.get("link") == _FOCUS for row in made):
+        for row in made:
+            if row.fields["make"] == "Patient":
+                row.fields = {
+                    ("find" if k == "link" else k): ("child" if k == "link" else v) for k, v in row.fields.items()
+                }
 
 
 def _keys_held(keys: Iterable[Any], block: Block) -> list[Any]:
