@@ -22,7 +22,8 @@ __all__ = [
     "separators_of", "split_batch", "unescape",
 ]  # fmt: skip
 
-MAX_SEGMENTS: Final = 20_000
+MAX_SEGMENTS: Final = 5_000
+"""Most segments of a message: so many are read in well under two seconds."""
 
 _SEGMENT_NAME: Final = re.compile(r"[A-Z][A-Z0-9]{2}")
 _BATCH: Final = ("FHS", "BHS", "BTS", "FTS")

@@ -20,8 +20,9 @@ from adapters.mapping.message import Codec, Dialect, HeadLeaf, Message
 from adapters.mapping.places import Cursor
 from adapters.mapping.reader import compile_rows
 from adapters.mapping.referring import resolve
-from adapters.mapping.residual import Leaves, Losses, without
+from adapters.mapping.residual import Leaves, Losses
 from adapters.mapping.script import Script, Speech, compile_script
+from adapters.mapping.strands import apart
 from adapters.mapping.structure import fold
 from adapters.mapping.walk import Frame, Reader, Walk
 from adapters.pack import Bundle, Context, Deviation, Head, Reading, Strand, Writing
@@ -266,7 +267,7 @@ class RowPack:
             raise Malformed(message.strand, "nobody", "the message names nobody: it has none of these")
         if len(found) == 1:
             return (tree,)
-        return tuple(without(tree, [other for other in found if other is not one]) for one in found)
+        return apart(tree, found)
 
 
 @cache

@@ -5,7 +5,7 @@ Both are lazy: a reading that nobody asks for its loss does not pay for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from adapters.codecs import er7
@@ -14,7 +14,7 @@ from adapters.mapping.short import plain_place
 from adapters.mapping.structure import Group
 from adapters.mapping.walk import Walk
 from adapters.pack import Loss, LossKind
-from adapters.tree import Branch, Node, State, leaves
+from adapters.tree import Node, State, leaves
 
 
 def leaves_of(tree: Node) -> Iterator[tuple[str, str]]:
@@ -111,30 +111,3 @@ class Losses(Sequence[Loss]):
 
     def __hash__(self) -> int:
         return hash(self._all())
-
-
-def without(tree: Node, hidden: Iterable[Node]) -> Node:
-    """The tree without some nodes; what is untouched is shared."""
-    gone = {id(node) for node in hidden}
-
-    def copy(node: Node) -> Node:
-        if not _holds(node, gone):
-            return node
-        kept = [copy(child) for child in node.children() if id(child) not in gone]
-        if isinstance(node, Group):
-            group = Group(node.name)
-            for child in kept:
-                group.add(child)  # type: ignore[arg-type]
-            return group
-        branch = Branch(node.name, node.place, node.value, node.state)
-        branch.nodes = kept  # type: ignore[assignment]
-        return branch
-
-    return copy(tree)
-
-
-def _holds(node: Node, gone: set[int]) -> bool:
-    """Whether a hidden node is below; segments and parts hold none."""
-    if isinstance(node, er7.Segment | er7.Part):
-        return False
-    return any(id(child) in gone or _holds(child, gone) for child in node.children())
