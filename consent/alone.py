@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from consent.canonical import input_hash
-from consent.fhir import RESOURCE_TYPE_SYSTEM, Tree
+from consent.codings import RESOURCE_TYPE_SYSTEM
+from consent.engine import ENVELOPE
+from consent.fhir import Tree
 from consent.matching import LABEL_SYSTEMS
 from consent.model import (
     Code,
@@ -70,7 +72,7 @@ def decide_alone(
         policy_version=edition.version,
         read=tuple(fact.ref for fact, _ in spoken),
         input_hash=input_hash(disclosure, facts, edition.version, at, corners.name),
-        projections={name: edition.projections[name] for name in ("@envelope", "@extensions")},
+        projections={name: edition.projections[name] for name in ENVELOPE},
         notice=edition.notice,
     )
 

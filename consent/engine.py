@@ -38,6 +38,9 @@ from consent.vocabulary import Basis, DataClass, Taint, View
 PROFILES: Final = ("hub", "pcf")
 """Readings of a Consent's corners that a decision on all layers can take."""
 
+ENVELOPE: Final = ("@envelope", "@extensions", "@content")
+"""What `release` needs of the policy beside the projections in use."""
+
 _TAINTS: Final = {taint.value: DataClass(taint.value) for taint in Taint}
 
 _SILENT: Final = frozenset({"R1-no-basis", "R2-not-covered"})
@@ -149,8 +152,10 @@ def _judge_class(data_class: DataClass, item: Item, said: Said, steps: tuple[Ste
 def _why_not(data_class: DataClass, item: Item, said: Said, context: Context) -> Denied:
     """The most telling reason why no basis was proven."""
     for order in context.facts.orders:
-        fault = order_fault(order, context.at)
-        if fault and any(order_names(wanted, data_class, item, context.recipient) for wanted in order.items):
+        fault = order_fault(order, context.at, context.facts.zone)
+        if fault and any(
+            order_names(wanted, data_class, item, context.recipient, context.facts.zone) for wanted in order.items
+        ):
             return Denied(fault, fault.split("-")[0], read=(order.ref,))
     by_consent = context.edition.ways_by(data_class, context.sector, Basis.CONSENT)
     if by_consent and said.code not in ("C-permits", "R2-not-covered"):
@@ -242,7 +247,7 @@ def _outcome(leaves: bool, reasons: tuple[Reason, ...], said: list[Said]) -> Out
 
 
 def _envelope(edition: Edition) -> dict[str, tuple[str, ...]]:
-    return {name: edition.projections[name] for name in ("@envelope", "@extensions")}
+    return {name: edition.projections[name] for name in ENVELOPE}
 
 
 _NOTIFIED: Final = (
@@ -291,7 +296,8 @@ def _tasks(reasons: tuple[Reason, ...], said: list[Said], context: Context) -> t
     if context.people.guardians and not context.people.unbarred and "representative" in context.people.band.needs:
         found.append(Task("seek-representative", "R8-barred"))
     for emergency in context.facts.emergencies:
-        if emergency.kind == "break-glass" and any(emergency.ref in reason.read for reason in reasons):
+        held = emergency.kind == "break-glass" and emergency.span.holds(at)
+        if held and any(emergency.ref in reason.read for reason in reasons):
             ends = emergency_ends(emergency, context.edition)
             hours = numbers["break_glass.review_hours"] - numbers["break_glass.hours"]
             found.append(Task("review-break-glass", "R21-break-glass-permits", ends and ends + timedelta(hours=hours)))
@@ -331,7 +337,7 @@ def _bypassed(context: Context, hashed: str) -> Decision:
 def _forced(context: Context) -> tuple[str, ...]:
     """The alarm for an order that would open an absolute never to a linked recipient."""
     opened = any(
-        order_names(wanted, data_class, item, context.recipient)
+        order_names(wanted, data_class, item, context.recipient, context.facts.zone)
         for item in context.disclosure.items
         for data_class in _classes_of(item)
         if any(data_class in row.classes for row in context.edition.absolute_never if row.to == "linked")

@@ -15,50 +15,19 @@ from typing import Any, Final
 
 import msgspec
 
+from consent.codings import (
+    as_list,
+    codes_of,
+    identifiers_of,
+    known_action,
+    known_class,
+    known_label,
+    known_purpose,
+    text_of,
+)
 from consent.errors import UnreadableInput
 from consent.model import Code
 from consent.moments import interval
-from consent.vocabulary import (
-    ACT_CODE_SYSTEM,
-    ACT_REASON_SYSTEM,
-    CONFIDENTIALITY_SYSTEM,
-    DATA_CLASS_SYSTEM,
-    TAINT_SYSTEM,
-    Action,
-    Confidentiality,
-    DataClass,
-    Sensitivity,
-    Taint,
-)
-
-RESOURCE_TYPE_SYSTEM: Final = "http://hl7.org/fhir/resource-types"
-ACTION_SYSTEMS: Final = frozenset(
-    {
-        "http://terminology.hl7.org/CodeSystem/consentaction",
-        "http://hl7.org/fhir/consentaction",
-        "http://terminology.hl7.org/CodeSystem/consentaction/",
-    }
-)
-PURPOSES_OF_USE: Final = frozenset(
-    {
-        "PurposeOfUse", "HMARKT", "HOPERAT", "CAREMGT", "DONAT", "FRAUD", "GOV", "HACCRED", "HCOMPL",
-        "HDECD", "HDIRECT", "HDM", "HLEGAL", "HOUTCOMS", "HPRGRP", "HQUALIMP", "HSYSADMIN", "LABELING",
-        "METAMGT", "MEMADMIN", "MILCDM", "PATADMIN", "PATSFTY", "PERFMSR", "RECORDMGT", "SYSDEV",
-        "HTEST", "TRAIN", "HPAYMT", "CLMATTCH", "COVAUTH", "COVERAGE", "ELIGDTRM", "ELIGVER", "ENROLLM",
-        "MILDCRG", "REMITADV", "HRESCH", "BIORCH", "CLINTRCH", "CLINTRCHNPC", "CLINTRCHPC",
-        "PRECLINTRCH", "DSRCH", "POARCH", "TRANSRCH", "PATRQT", "FAMRQT", "PWATRNY", "SUPNWK",
-        "PUBHLTH", "DISASTER", "THREAT", "TREAT", "CLINTRL", "COC", "ETREAT", "BTG", "ERTREAT",
-        "POPHLTH", "TREATDS",
-    }
-)  # fmt: skip
-"""The v3-ActReason codes below PurposeOfUse; any other code in `purpose` cannot be read."""
-
-KNOWN_LABELS: Final = frozenset(
-    [Code(ACT_CODE_SYSTEM, label.value) for label in Sensitivity]
-    + [Code(CONFIDENTIALITY_SYSTEM, label) for label in ("U", "L", "M", *(one.value for one in Confidentiality))]
-    + [Code(TAINT_SYSTEM, taint.value) for taint in Taint]
-)
-"""Labels that labelling can put on an item; a consent that names another one cannot be read in full."""
 
 RECIPIENT_ROLES: Final = frozenset({"IRCP", "PRCP", "GRANTEE", "DELEGATEE", "RCT", "ASSIGNEE"})
 """v3 roles in which a Consent actor is the one who would receive."""
@@ -196,7 +165,7 @@ def read_consent(resource: Mapping[str, Any], references: Mapping[str, Any] | No
         policy_rule=policy_rule,
         root=root,
         period=root_period or ("period" in resource and _bounds(resource["period"], "period", unreadable)) or None,
-        date=_text(resource.get("dateTime")) or _text(resource.get("date")),
+        date=text_of(resource.get("dateTime")) or text_of(resource.get("date")),
         categories=categories,
         patient=_reference(resource.get("patient") or resource.get("subject")),
         unreadable=tuple(unreadable),
@@ -253,36 +222,6 @@ def _purposes(nodes: list[Node]) -> frozenset[str] | None:
     return frozenset(found) if nodes else None
 
 
-def as_list(value: Any) -> list[Any]:
-    """A list as it is, nothing as an empty list, anything else as a list of one."""
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
-def codes_of(value: Any) -> tuple[Code, ...]:
-    """The codes of a Coding, a CodeableConcept, a list of either, or an R5 CodeableReference."""
-    if value is None:
-        return ()
-    found: list[Code] = []
-    for one in value if isinstance(value, list) else (value,):
-        if isinstance(one, dict):
-            code = one.get("code")
-            if "coding" in one or "concept" in one:
-                found += codes_of(one.get("coding")) or codes_of(one.get("concept"))
-            elif isinstance(code, str):
-                found.append(code_of(_text(one.get("system")), code))
-        elif isinstance(one, str):
-            found.append(code_of("", one))
-    return tuple(found)
-
-
-@lru_cache(maxsize=8192)
-def code_of(system: str, code: str) -> Code:
-    """The Code of these two words; the same few stand in every Consent and every bundle."""
-    return Code(system, code)
-
-
 def _root(
     reader: _Reader, provisions: list[Any], decision: str, policy_rule: str, unreadable: list[str]
 ) -> tuple[Node | None, Bounds | None]:
@@ -322,19 +261,15 @@ def _bounds(value: Any, place: str, unreadable: list[str]) -> Bounds | None:
     if not isinstance(value, dict) or not value.keys() <= _BOUND_KEYS:
         unreadable.append(place)
         return None
-    bounds = {key: _text(value[key]) or "?" for key in ("start", "end") if key in value}
+    bounds = {key: text_of(value[key]) or "?" for key in ("start", "end") if key in value}
     # A bound that is no time is not the absence of a bound.
     if any(interval(text, "UTC") is None for text in bounds.values()):
         unreadable.append(place)
     return Bounds(**bounds)
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def _reference(value: Any) -> str:
-    return _text(value.get("reference")) if isinstance(value, dict) else _text(value)
+    return text_of(value.get("reference")) if isinstance(value, dict) else text_of(value)
 
 
 class _Reader:
@@ -407,7 +342,7 @@ class _Reader:
             bad.append(f"{path}.data")
         found: list[Data] = []
         for one in stated:
-            meaning = _text(one.get("meaning")) if isinstance(one, dict) else ""
+            meaning = text_of(one.get("meaning")) if isinstance(one, dict) else ""
             reference = _reference(one.get("reference")) if isinstance(one, dict) else ""
             if meaning not in _MEANINGS or not reference:
                 bad.append(f"{path}.data")
@@ -459,15 +394,6 @@ class _Reader:
                     self._resolve(member.get("entity"), references, identifiers, depth + 1)
 
 
-def identifiers_of(value: Any) -> list[Code]:
-    """Business identifiers as (system, value), from an object or a list."""
-    return [
-        code_of(_text(one.get("system")), one["value"])
-        for one in as_list(value)
-        if isinstance(one, dict) and isinstance(one.get("value"), str)
-    ]
-
-
 class _Codes(msgspec.Struct, frozen=True):
     """The codes of one stated constraint."""
 
@@ -490,37 +416,13 @@ def _codings(key: str, value: Any) -> _Codes:
     )
 
 
-_ACTIONS: Final = frozenset(action.value for action in Action)
-_DATA_CLASSES: Final = frozenset(data_class.value for data_class in DataClass)
-
-
-def _known_label(code: Code) -> bool:
-    return code in KNOWN_LABELS
-
-
-def _known_purpose(code: Code) -> bool:
-    return code.code in PURPOSES_OF_USE and code.system in ("", ACT_REASON_SYSTEM, "http://hl7.org/fhir/v3/ActReason")
-
-
-def _known_action(code: Code) -> bool:
-    return code.code in _ACTIONS and (not code.system or code.system in ACTION_SYSTEMS)
-
-
-def _known_class(code: Code) -> bool:
-    if code.system == DATA_CLASS_SYSTEM:
-        return code.code in _DATA_CLASSES
-    return code.system in (RESOURCE_TYPE_SYSTEM, "http://hl7.org/fhir/fhir-types", "http://loinc.org") or (
-        not code.system and code.code[:1].isupper()
-    )
-
-
 _CODED: Final[dict[str, tuple[str, Callable[[Code], bool] | None]]] = {
-    "purpose": ("purposes", _known_purpose),
-    "action": ("actions", _known_action),
-    "securityLabel": ("labels", _known_label),
-    "class": ("classes", _known_class),
-    "documentType": ("classes", _known_class),
-    "resourceType": ("classes", _known_class),
+    "purpose": ("purposes", known_purpose),
+    "action": ("actions", known_action),
+    "securityLabel": ("labels", known_label),
+    "class": ("classes", known_class),
+    "documentType": ("classes", known_class),
+    "resourceType": ("classes", known_class),
     "code": ("codes", None),
 }
 _NAMES: Final = {key: name for key, (name, _) in _CODED.items()} | {

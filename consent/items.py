@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final
 
-from consent.fhir import as_list, codes_of
+from consent.codings import as_list, codes_of
 from consent.matching import LABEL_SYSTEMS
 from consent.model import Item
 from consent.moments import interval
@@ -15,6 +16,10 @@ from consent.walk import at_path, elements, inline_labels, references, resources
 
 ZONE: Final = "Asia/Ho_Chi_Minh"
 _CODED: Final = ("code", "type", "category", "medicationCodeableConcept", "vaccineCode")
+_MADE_BY: Final = (
+    "performer.reference", "performer.actor.reference", "author.reference", "recorder.reference", "asserter.reference",
+    "requester.reference", "sender.reference", "agent.who.reference", "custodian.reference",
+)  # fmt: skip
 _DATED: Final = (
     "effectiveDateTime", "effectivePeriod.start", "effectiveInstant", "performedDateTime", "performedPeriod.start",
     "occurrenceDateTime", "onsetDateTime", "authoredOn", "authored", "recordedDate", "period.start", "date", "sent",
@@ -27,17 +32,58 @@ def items_of(bundle: dict[str, Any], author: str = "") -> tuple[Item, ...]:
 
     The MessageHeader is the envelope, not an item.
     """
-    found = list(resources_of(bundle))
+    found = [(place, one) for place, one in resources_of(bundle) if one.get("resourceType") != "MessageHeader"]
     episodes = {place: _episode(resource) for place, resource in found}
-    return tuple(
-        item
-        for place, resource in found
-        if resource.get("resourceType") != "MessageHeader"
-        for item in _items(place, resource, episodes, author)
-    )
+    ties = Ties(found)
+    return tuple(item for place, resource in found for item in _items(place, resource, episodes, author, ties))
 
 
-def _items(place: str, resource: dict[str, Any], episodes: Mapping[str, str], author: str) -> Iterable[Item]:
+class Ties:
+    """Who refers to whom in a bundle, to any depth and by every name."""
+
+    def __init__(self, found: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        self.alias = {place: _alias(resource) for place, resource in found}
+        place_of = {name: place for place, name in self.alias.items() if name} | {place: place for place, _ in found}
+        self.said = {place: set(references(resource)) for place, resource in found}
+        direct = {place: {place_of[one] for one in said if one in place_of} for place, said in self.said.items()}
+        self.below = {place: _reached(place, direct) for place in direct}
+        self.above: dict[str, set[str]] = {place: set() for place in direct}
+        for place, below in self.below.items():
+            for one in below:
+                self.above[one].add(place)
+
+    def refs(self, place: str) -> tuple[str, ...]:
+        """Everything that a resource refers to."""
+        said = self.said[place].union(*(self.said[one] for one in self.below[place]))
+        return tuple(sorted(said | self._named(self.below[place])))
+
+    def cited_by(self, place: str) -> tuple[str, ...]:
+        """Everything that refers to a resource."""
+        return tuple(sorted(self._named(self.above[place])))
+
+    def _named(self, places: set[str]) -> set[str]:
+        return places | {self.alias[one] for one in places if self.alias[one]}
+
+
+def _alias(resource: Mapping[str, Any]) -> str:
+    own = resource.get("id")
+    return f"{resource.get('resourceType')}/{own}" if isinstance(own, str) else ""
+
+
+def _reached(start: str, direct: Mapping[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = list(direct[start])
+    while waiting:
+        one = waiting.pop()
+        if one not in reached and one != start:
+            reached.add(one)
+            waiting += direct[one]
+    return reached
+
+
+def _items(
+    place: str, resource: dict[str, Any], episodes: Mapping[str, str], author: str, ties: Ties
+) -> Iterable[Item]:
     meta = resource.get("meta")
     security = as_list(meta.get("security")) if isinstance(meta, dict) else []
     source = meta.get("source") if isinstance(meta, dict) else None
@@ -52,26 +98,30 @@ def _items(place: str, resource: dict[str, Any], episodes: Mapping[str, str], au
         at=_when(resource),
         author=source if isinstance(source, str) and source else author,
         episode=episodes.get(place, "") or episodes.get(encounter, ""),
-        refs=tuple(sorted(set(references(resource)))),
+        refs=ties.refs(place),
         classes=classes[1:],
+        names=(ties.alias[place],) if ties.alias[place] else (),
+        cited_by=ties.cited_by(place),
+        authors=_authors(resource),
     )
     yield whole
     for path, parent, key, index in elements(resource):
         own = inline_labels(shadow(parent, key, index))
         if own:
             classes, more = _split(own)
-            yield Item(
+            yield replace(
+                whole,
                 place=f"{place}#{path}",
                 data_class=classes[0] if classes else whole.data_class,
                 labels=labels | more,
-                type=whole.type,
-                codes=whole.codes,
-                at=whole.at,
-                author=whole.author,
-                episode=whole.episode,
-                refs=whole.refs,
                 classes=classes[1:] if classes else whole.classes,
             )
+
+
+def _authors(resource: dict[str, Any]) -> tuple[str, ...]:
+    """Who made the resource, as far as it says."""
+    found = (text for path in _MADE_BY for text in at_path(resource, path) if isinstance(text, str))
+    return tuple(dict.fromkeys(found))
 
 
 def _split(codings: Iterable[Any]) -> tuple[tuple[DataClass, ...], frozenset[str]]:

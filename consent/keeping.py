@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from consent.codings import codes_of
 from consent.model import Verdict
 from consent.policy import r4_shapes
 from consent.vocabulary import View
@@ -74,9 +75,26 @@ def wanted_by(paths: tuple[str, ...], kind: str) -> Wanted:
         here: dict[str, Any] | None = tree
         for name in above:
             here = here.setdefault(name, {}) if here is not None else None
-        if here is not None:
-            here[last] = None
+        if here is None:
+            continue
+        name, _, chosen = last.partition("[")
+        if chosen:
+            before = here.get(name, Only(frozenset()))
+            here[name] = before and Only(before.words | {chosen.rstrip("]")})
+        else:
+            here[name] = None
     return tree
+
+
+class Only(msgspec.Struct, frozen=True):
+    """Of an element that repeats, only what says one of these words: an identifier by its type, an extension by the
+    last word of its address."""
+
+    words: frozenset[str]
+
+    def chooses(self, value: Mapping[str, Any]) -> bool:
+        """Whether the type of this repeat says one of the words."""
+        return any(code.code in self.words for code in codes_of(value.get("type")))
 
 
 class Keeper(msgspec.Struct, frozen=True):
@@ -89,6 +107,9 @@ class Keeper(msgspec.Struct, frozen=True):
     known: frozenset[str]
     """References to what leaves too."""
     extensions: frozenset[str]
+    """Addresses of the extensions that are kept wherever they stand."""
+    content: Mapping[str, str]
+    """Address of an extension that is content -> the element that holds its value."""
 
     def keep(self, resource: Mapping[str, Any], wanted: Wanted | None) -> dict[str, Any] | None:
         """What may leave of a resource's own content (`wanted`: of these elements); None when nothing can stand."""
@@ -128,7 +149,7 @@ class Keeper(msgspec.Struct, frozen=True):
                 built[key] = inner
             else:
                 self._primitive(built, value, key, inner, here)
-        if "extension" in value and (extensions := self._extensions(value)):
+        if "extension" in value and (extensions := self._extensions(value) + self._content(value, wanted)):
             built["extension"] = extensions
         if not built or not _complete(built, shape, value):
             return None
@@ -153,6 +174,10 @@ class Keeper(msgspec.Struct, frozen=True):
     def _labelled(self, value: dict[str, Any], kind: str, place: str, wanted: Wanted | None) -> dict[str, Any] | None:
         if "extension" in value and inline_labels(value) and not self.may_leave(place):
             return None
+        if isinstance(wanted, Only):
+            if not wanted.chooses(value):
+                return None
+            wanted = None
         return self._object(value, kind, place, wanted)
 
     def _primitive(self, built: dict[str, Any], parent: Mapping[str, Any], key: str, inner: Any, here: str) -> None:
@@ -183,6 +208,20 @@ class Keeper(msgspec.Struct, frozen=True):
             for one in value.get("extension") or ()
             if isinstance(one, dict) and one.get("url") in self.extensions and isinstance(one.get("valueCode"), str)
         ]
+
+    def _content(self, value: Mapping[str, Any], wanted: Wanted | None) -> list[Any]:
+        """The extensions that are content: all of them of what goes whole, else those that the projection names."""
+        only = Only(frozenset()) if wanted is None else wanted.get("extension")
+        if only is None:
+            return []
+        found = []
+        for one in value["extension"]:
+            url = one.get("url") if isinstance(one, dict) else None
+            held = self.content.get(url) if isinstance(url, str) else None
+            named = wanted is None or str(url).rsplit("/", 1)[-1] in only.words
+            if held is not None and named and isinstance(one.get(held), str):
+                found.append({"url": url, held: one[held]})
+        return found
 
     def _reference(self, value: Mapping[str, Any]) -> dict[str, Any] | None:
         """A reference to something that leaves too, or to an agency by its identifier; never a display."""

@@ -139,9 +139,17 @@ def _free_text(resource: dict[str, Any], rules: Mapping[str, Any]) -> None:
         plain = bare(path)
         concept = key == "text" and set(parent) <= {"coding", "text", "_text", "id", "extension"}
         concept = concept and plain.split(".")[-2:-1] != [] and plain.split(".")[-2] not in names
-        if key in anywhere or plain in paths or concept:
+        if (key in anywhere or plain in paths or concept) and not _is_name(resource, kind, plain, parent[key], rules):
             put_inline(parent, key, index, narrative)
             done.append(path)
+
+
+def _is_name(resource: Mapping[str, Any], kind: str, path: str, value: Any, rules: Mapping[str, Any]) -> bool:
+    """Whether this text is a name, by what the code of its resource says and by its length."""
+    rule = rules["name_values"].get(f"{kind}.{path}")
+    if rule is None or not isinstance(value, str) or len(value) > rule["longest"] or "\n" in value:
+        return False
+    return _hit(rule, codings(resource.get("code")))
 
 
 def _labels(resource: dict[str, Any]) -> list[dict[str, str]]:

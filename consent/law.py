@@ -51,9 +51,11 @@ def _roles(context: Context) -> set[str]:
 
 
 def _is_party(context: Context) -> bool:
-    return context.referral is not None and bool(
-        context.names & {context.referral.requester, context.referral.performer}
-    )
+    """Whether the recipient is a party to the referral, or spoken to instead of one that is linked (R40)."""
+    if context.referral is None:
+        return False
+    parties = {context.referral.requester, context.referral.performer} - {""}
+    return not parties.isdisjoint((*context.names, *context.recipient.alternate_for))
 
 
 def _named_reader(roles: set[str], context: Context) -> bool:

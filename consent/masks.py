@@ -12,7 +12,8 @@ from collections.abc import Hashable, Iterable
 from datetime import datetime
 from typing import Final
 
-from consent.fhir import RESOURCE_TYPE_SYSTEM, Actor, Bounds, Data, Node
+from consent.codings import RESOURCE_TYPE_SYSTEM
+from consent.fhir import Actor, Bounds, Data, Node
 from consent.matching import LABEL_SYSTEMS, actor_matches, data_matches, dated, span_of
 from consent.model import Code, Item, Party
 from consent.vocabulary import DATA_CLASS_SYSTEM

@@ -92,14 +92,32 @@ def dated(span: Span | None, moment: datetime | date | None, zone: str) -> bool 
 
 
 def data_matches(data: Data, item: Item) -> bool | None:
-    """Whether a data reference of a provision means this item."""
+    """Whether a data reference of a provision means this item (R4, consent-data-meaning).
+
+    The instance itself; with `dependents` what refers to it; with `related` what it refers to; each to any depth. A
+    bundle shows only some of these ties, so what it does not show is undecidable unless nothing is referred to.
+    """
     reference = data.reference
     if data.meaning == "authoredby":
-        return item.author == reference if item.author else None
-    if item.place == reference or item.place.startswith(f"{reference}#") or item.place.endswith(f"/{reference}"):
+        return _authored(reference, item)
+    place = item.place
+    if place == reference or place.startswith(f"{reference}#") or place.endswith(f"/{reference}"):
+        return True
+    if reference in item.names:
         return True
     if data.meaning == "instance":
         return False
-    if reference in item.refs or item.episode == reference:
+    if data.meaning == "dependents":
+        if reference in item.refs or item.episode == reference:
+            return True
+        return None if item.refs or item.episode else False
+    return True if reference in item.cited_by else None
+
+
+def _authored(reference: str, item: Item) -> bool | None:
+    """Whether it was made by whom the reference names; names of different kinds cannot be compared."""
+    authors = (item.author, *item.authors)
+    if reference in authors:
         return True
-    return False if data.meaning == "related" and item.refs else None
+    kind = reference.rsplit("/", 1)[0] if "/" in reference else ""
+    return False if kind and any(author.startswith(f"{kind}/") for author in authors) else None

@@ -72,9 +72,15 @@ class Item:
     """Registry id or reference of the agency that said it."""
     episode: str = ""
     refs: tuple[str, ...] = ()
-    """References that the resource holds, for ``data`` with meaning related or dependents."""
+    """Everything that the resource refers to, to any depth, by every name: it depends on these."""
     classes: tuple[DataClass, ...] = ()
     """Further classes that its reader named; the item needs a way through the cell of each of them."""
+    names: tuple[str, ...] = ()
+    """Other names of the resource than its place (``Observation/5``)."""
+    cited_by: tuple[str, ...] = ()
+    """Everything in the bundle that refers to the resource, to any depth, by every name: it is related to these."""
+    authors: tuple[str, ...] = ()
+    """References to whoever the resource says made it: performers, authors, recorders, senders."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,11 @@ def _aware(naive: datetime, offset: str | None, zone: str) -> datetime:
     return datetime.fromisoformat(naive.isoformat() + offset)
 
 
+def day_in(at: datetime, zone: str) -> date:
+    """The day that `at` falls on in `zone`."""
+    return at.astimezone(zone_of(zone)).date()
+
+
 def age_at(birth: date | None, at: datetime, zone: str) -> int | None:
     """Full years at `at`, birthdays beginning at midnight in `zone`; None when unknown or not yet born.
 
@@ -65,7 +70,7 @@ def age_at(birth: date | None, at: datetime, zone: str) -> int | None:
     """
     if birth is None:
         return None
-    today = at.astimezone(zone_of(zone)).date()
+    today = day_in(at, zone)
     years = today.year - birth.year - ((today.month, today.day) < (birth.month, birth.day))
     return years if years >= 0 else None
 

@@ -15,9 +15,10 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from consent import model
 from consent.alone import Asked, decide_alone
+from consent.codings import as_list, codes_of, identifiers_of
 from consent.engine import decide
 from consent.errors import UnreadableInput
-from consent.fhir import as_list, codes_of, identifiers_of, read_consent
+from consent.fhir import read_consent
 from consent.items import items_of
 from consent.labels import label
 from consent.model import AgreedBy, Code, ConsentFact, Disclosure, FactRef, Facts, Item, Party, Span

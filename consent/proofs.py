@@ -104,7 +104,7 @@ def context_of(disclosure: Disclosure, facts: Facts, edition: Edition, at: datet
         acts=acts_at(facts, people, at, edition, _asks(disclosure, facts, at, profile)) if facts.consents else (),
         refusals=refusals_at(facts, people, at, disclosure, service) if facts.refusals else (),
         stops=tuple([one for one in facts.authorities if one.kind == "stop" and _covers(one, me, at)]),
-        orders=tuple([order for order in facts.orders if not order_fault(order, at)]),
+        orders=tuple([order for order in facts.orders if not order_fault(order, at, facts.zone)]),
         referral=referral,
         team=team,
         receiver=bool([one for one in facts.reports if me in one.agencies and one.span.holds(at)]),
@@ -143,7 +143,7 @@ def order_proofs(data_class: DataClass, item: Item, context: Context) -> list[Pr
         Proof(order.ref, "R22", "R22-order-permits", wanted.officer, wanted.codes)
         for order in context.orders
         for wanted in order.items
-        if order_names(wanted, data_class, item, context.recipient)
+        if order_names(wanted, data_class, item, context.recipient, context.facts.zone)
     ]
 
 

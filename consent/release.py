@@ -99,12 +99,13 @@ def _settle(
     """Build each resource; one that cannot stand without what is withheld goes, and with it references to it."""
     names = set(offered)
     extensions = frozenset(decision.projections.get("@extensions", ()))
+    content = dict(one.split(" ") for one in decision.projections.get("@content", ()))
     while True:
         known = _known_references(offered, names)
         built = {}
         for place in names:
             kind = str(offered[place].get("resourceType"))
-            keeper = Keeper(place, verdicts, decision.projections, kind, known, extensions)
+            keeper = Keeper(place, verdicts, decision.projections, kind, known, extensions, content)
             resource = _build(offered[place], keeper)
             if resource is not None:
                 built[place] = resource
@@ -165,7 +166,7 @@ def _envelope(
 ) -> dict[str, Any]:
     """The MessageHeader with what the policy lets through, its focus among what leaves, and the constant notice."""
     known = _known_references(offered, set(kept))
-    keeper = Keeper("", {}, decision.projections, "MessageHeader", known, frozenset())
+    keeper = Keeper("", {}, decision.projections, "MessageHeader", known, frozenset(), {})
     paths = decision.projections.get("@envelope", ("eventCoding", "source.endpoint"))
     built = keeper.keep(_content(header), wanted_by(paths, "")) or {}
     whole: dict[str, Any] = {"resourceType": "MessageHeader"}

@@ -289,6 +289,7 @@ def _projections(name: str, content: Mapping[str, Any]) -> dict[str, tuple[str, 
         found[str(projection)] = tuple(f"{kind}.{path}" for kind, paths in types.items() for path in paths)
     found["@envelope"] = tuple(content["envelope"])
     found["@extensions"] = tuple(content["extensions"])
+    found["@content"] = tuple(f"{url} {value}" for url, value in content["content_extensions"].items())
     if any(not paths for paths in found.values()):
         raise UnreadablePolicy(f"{name}: a projection keeps nothing")
     return found

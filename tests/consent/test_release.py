@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import consent
 from consent.model import Decision, Disclosure, Facts
 from consent.vocabulary import DATA_CLASS_SYSTEM, INLINE_LABEL_URL, NO_REDISCLOSURE, DataClass, Event, Sector, View
-from tests.consent.world import AT, LOINC, agency, ask, child, line, order, policy, treating
+from tests.consent.world import AT, LOINC, agency, ask, child, item, line, order, policy, treating
 
 CANARY = "HIV-secret-canary"
 
@@ -170,6 +171,79 @@ def test_a_required_reference_to_the_withheld_child_is_masked() -> None:
     assert [verdict.view for verdict in decision.verdicts] == [View.NONE, View.FULL]
     subject = consent.release(labelled, decision)["entry"][0]["resource"]["subject"]
     assert subject["extension"][0]["valueCode"] == "masked"
+
+
+HUB = "https://hub.onestop.example/fhir"
+
+
+def support() -> dict[str, Any]:
+    """A support message: the child with a class and two numbers, who may collect her, who may not come near."""
+    numbers = [
+        {"type": {"coding": [{"code": "NI"}]}, "system": "urn:ni", "value": CANARY},
+        {"type": {"coding": [{"code": "student"}]}, "system": "urn:student", "value": "HS-7"},
+    ]
+    said = [("ethnicity", CANARY), ("school-class", "4/2")]
+    extensions = [{"url": f"{HUB}/StructureDefinition/{name}", "valueString": text} for name, text in said]
+    child_ = {"name": [{"text": "Bé Mẫu"}], "birthDate": "2014-03-01", "identifier": numbers, "extension": extensions}
+    named = {"collect-by": "Mẫu Thị Bà", "no-contact-at-school": CANARY}
+    observations = [
+        entry(
+            code,
+            DataClass.SAFETY_PLAN,
+            resourceType="Observation",
+            status="final",
+            code={"coding": [{"system": f"{HUB}/CodeSystem/support-need", "code": code}]},
+            subject={"reference": "urn:uuid:patient"},
+            valueString=text,
+        )
+        for code, text in (*named.items(), ("collect-by", f"{CANARY} " * 20))
+    ]
+    observations[2]["fullUrl"] = "urn:uuid:long"
+    patient = entry("patient", DataClass.DEMOGRAPHICS, resourceType="Patient", **child_)
+    return {"resourceType": "Bundle", "type": "collection", "entry": [patient, *observations]}
+
+
+def test_a_school_learns_class_number_and_who_collects_the_child() -> None:
+    """With a plan: name, class, student number and the collector's name; no other number, ethnicity or free text."""
+    from tests.consent.world import plan
+
+    labelled = consent.label(support(), policy())
+    asked = ask(Sector.EDUCATION, *consent.items_of(labelled), event=Event.SCHOOL_SUPPORT)
+    out = consent.release(labelled, consent.decide(asked, child(plans=(plan("education"),)), policy(), AT))
+    assert CANARY not in json.dumps(out)
+    patient, collect, *others = [one["resource"] for one in out["entry"]]
+    assert [one["value"] for one in patient["identifier"]] == ["HS-7"]
+    assert [one["valueString"] for one in patient["extension"]] == ["4/2"]
+    assert "birthDate" not in patient
+    assert collect["valueString"] == "Mẫu Thị Bà"
+    assert not any("valueString" in one for one in others)
+
+
+def test_content_extensions_go_with_what_goes_whole_and_not_with_a_summary() -> None:
+    """The treating hospital reads the child's class; a responder in an emergency, who gets a summary, does not."""
+    from tests.consent.world import emergency
+
+    for facts, expected in ((child(treating=(treating(),)), ["4/2"]), (child(emergencies=(emergency("health"),)), [])):
+        labelled, decision = decided(support(), Sector.HEALTH, facts)
+        patient = consent.release(labelled, decision)["entry"][0]["resource"]
+        assert [one["valueString"] for one in patient.get("extension", ())] == expected
+
+
+def test_the_edition_in_force_at_that_moment_decides() -> None:
+    """A law that opens more from July on opens nothing in June, and a decision of June is the same when made again."""
+    documents = consent.policy_documents()
+    from_july = {**documents["matrix.yaml"], "effective_from": date(2026, 7, 1)}
+    health = [{"view": "summary", "basis": ["T"], "projection": "attendance-summary"}]
+    rows = {**from_july["rows"], "attendance": {**from_july["rows"]["attendance"], "health": health}}
+    dated = consent.read_policy({**documents, "matrix-2026-07.yaml": {**from_july, "rows": rows}})
+    asked = ask(Sector.HEALTH, item(DataClass.ATTENDANCE))
+    facts = child(treating=(treating(),))
+    midnight = datetime(2026, 6, 30, 17, tzinfo=UTC)
+    june, july = (consent.decide(asked, facts, dated, at) for at in (midnight - timedelta(seconds=1), midnight))
+    assert (june.verdicts[0].view, july.verdicts[0].view) == (View.NONE, View.SUMMARY)
+    assert june.policy_version != july.policy_version
+    alone = consent.decide(asked, facts, consent.read_policy(documents), midnight - timedelta(seconds=1))
+    assert alone.verdicts[0].view is View.NONE
 
 
 def test_released_bundles_are_valid_r4() -> None:

@@ -221,6 +221,23 @@ def test_R22_an_order_outranks_other_nevers_but_not_an_absolute_one() -> None:
     assert decision.alarms == ("order-opens-absolute-never",)
 
 
+def test_R22_an_orders_date_is_a_day_where_the_child_lives() -> None:
+    """Issued on the 16th, it counts from local midnight, which is still the 15th in Greenwich."""
+    facts = child(orders=(order(line(FORENSIC), issued=date(2026, 6, 16)),))
+    midnight = datetime(2026, 6, 15, 17, tzinfo=UTC)
+    assert view(POLICE, FORENSIC, facts, midnight) is View.FULL
+    assert view(POLICE, FORENSIC, facts, midnight - timedelta(seconds=1)) is View.NONE
+    assert view(POLICE, FORENSIC, replace(facts, zone="UTC"), midnight) is View.NONE
+
+
+def test_R22_an_orders_period_is_asked_of_days_where_the_child_lives() -> None:
+    """A finding of a day is inside the period by that day, whatever the zone that the period is written in."""
+    june = Span(datetime(2026, 5, 31, 17, tzinfo=UTC), datetime(2026, 6, 30, 17, tzinfo=UTC))
+    facts = child(orders=(order(line(FORENSIC, period=june)),))
+    for day, expected in ((date(2026, 5, 31), View.NONE), (date(2026, 6, 1), View.FULL), (date(2026, 7, 1), View.NONE)):
+        assert view(POLICE, item(FORENSIC, at=day), facts) is expected
+
+
 def test_R23_police_without_an_order() -> None:
     """Police already told of the case learn that it exists and whom to contact; others nothing."""
     asked = {"event": Event.QUERY}
@@ -249,6 +266,15 @@ def test_R24_an_invalid_order_denies_and_alerts(change: dict[str, object]) -> No
     assert [task.kind for task in decision.tasks] == ["order-not-valid"]
     still = child(orders=(order(line(FORENSIC), span=Span(end=AT + timedelta(seconds=1))),))
     assert decide(ask(POLICE, item(FORENSIC)), still).leaves
+
+
+def test_R25_the_boundary_is_one_label_more() -> None:
+    """Of two items that differ in a single label one leaves and the other does not, in either order."""
+    facts = child(plans=(plan("social"),))
+    plain, hiv = item(EXAM, place="plain"), item(EXAM, "HIV", place="hiv")
+    for items in ((plain, hiv), (hiv, plain)):
+        seen = {one.place: one.view for one in decide(ask(SOCIAL, *items), facts).verdicts}
+        assert seen == {"plain": View.SUMMARY, "hiv": View.NONE}
 
 
 def test_R25_an_unpermitted_item_is_dropped_and_the_rest_goes() -> None:
@@ -310,6 +336,23 @@ def test_R28_police_procuracy_court_along_one_case() -> None:
     assert view(HEALTH, FORENSIC, facts) is View.NONE
 
 
+def test_R28_the_boundary_is_the_orders_end() -> None:
+    """The court reads on until the order ends, and not from then on."""
+    for end, expected in ((AT, View.NONE), (AT + timedelta(seconds=1), View.FULL)):
+        facts = child(orders=(order(line(FORENSIC, "court"), span=Span(end=end)),))
+        assert view(Sector.COURT, FORENSIC, facts) is expected
+
+
+def test_R27_the_boundary_is_the_end_of_the_earliest_consent() -> None:
+    """What rests on two consents may be used until the earlier of their ends; what rests on treatment has none."""
+    roots = [provision(to=SOCIAL, classes=[EXAM], period={"end": f"2026-{month}-01"}) for month in ("08", "09")]
+    facts = child(consents=(given(roots[1]), given(roots[0], by=CHILD)))
+    ends = [one.detail for one in decide(ask(SOCIAL, item(EXAM)), facts).obligations if one.kind.value == "delete-by"]
+    assert [datetime.fromisoformat(one) for one in ends] == [datetime(2026, 8, 1, 17, tzinfo=UTC)]
+    treated = decide(ask(HEALTH, item(EXAM)), child(treating=(treating(),)))
+    assert ObligationKind.DELETE_BY not in {one.kind for one in treated.obligations}
+
+
 def override(**changes: object) -> Authority:
     base = Authority(
         ref=ref("override"), kind="override", legal_basis="art. 36", reason="no representative can be found",
@@ -327,6 +370,13 @@ def test_R29_an_override_stands_in_for_a_missing_consent() -> None:
         {"agency": "police"}, {"agency": ""}, {"data_classes": frozenset()}, {"span": Span(end=AT)},
     ):  # fmt: skip
         assert view(SOCIAL, EXAM, child(authorities=(override(**change),))) is View.NONE
+
+
+def test_R29_the_boundary_is_its_period() -> None:
+    """An override holds until its end, for its agency and its classes."""
+    for end, expected in ((AT, View.NONE), (AT + timedelta(seconds=1), View.SUMMARY)):
+        assert view(SOCIAL, EXAM, child(authorities=(override(span=Span(end=end)),))) is expected
+    assert view(SOCIAL, DataClass.MENTAL_HEALTH, child(authorities=(override(),))) is View.NONE
 
 
 def test_R29_an_override_defeats_no_refusal_and_no_never() -> None:
@@ -454,6 +504,28 @@ def test_R35_the_authority_stops_it() -> None:
     assert view(HEALTH, EXAM, ended) is View.FULL
 
 
+def test_R35_the_boundary_is_the_stops_period_and_classes() -> None:
+    """Until the stop begins, after it ends and beside its classes treatment goes on."""
+    for span, expected in (
+        (Span(AT), View.NONE),
+        (Span(AT + timedelta(seconds=1)), View.FULL),
+        (Span(end=AT + timedelta(seconds=1)), View.NONE),
+    ):
+        stop = Authority(ref=ref("stop"), kind="stop", span=span)
+        facts = child(treating=(treating(),), authorities=(stop,))
+        assert view(HEALTH, EXAM, facts) is expected
+        narrow = replace(stop, data_classes=frozenset({FORENSIC}))
+        assert view(HEALTH, EXAM, replace(facts, authorities=(narrow,))) is View.FULL
+
+
+def test_R36_a_lawful_purpose_does_not_carry_a_statistical_one() -> None:
+    """Asked for care and for operations together, the plan covers neither; the small cells are the hub's."""
+    facts = child(plans=(plan("social"),))
+    asked = {"purposes": frozenset({Purpose.CAREMGT, Purpose.HOPERAT})}
+    assert view(SOCIAL, EXAM, facts) is View.SUMMARY
+    assert view(SOCIAL, EXAM, facts, **asked) is View.NONE
+
+
 def test_R36_statistics_take_no_legal_basis_along() -> None:
     """Payment and operations are purposes that neither plan, treatment nor order covers; only a consent may."""
     asked = {"purposes": frozenset({Purpose.HOPERAT})}
@@ -471,6 +543,25 @@ def test_R37_a_successor_is_decided_by_its_own_names() -> None:
     facts = child(treating=(treating("health-2"),))
     assert view(successor, EXAM, facts) is View.FULL
     assert view(HEALTH, EXAM, facts) is View.NONE
+
+
+def test_R37_the_boundary_is_the_day_of_handing_over() -> None:
+    """The old unit's work ends in the moment in which the successor's begins; acknowledging anew is the hub's."""
+    handed = AT + timedelta(days=1)
+    old, new = treating(span=Span(end=handed)), treating("health-2", span=Span(handed))
+    successor = replace(agency(HEALTH), id="health-2", references=(), identifiers=())
+    facts = child(treating=(old, new))
+    for at, left_to_old in ((handed - timedelta(seconds=1), True), (handed, False)):
+        assert (view(HEALTH, EXAM, facts, at) is View.FULL) == left_to_old
+        assert (view(successor, EXAM, facts, at) is View.FULL) != left_to_old
+
+
+def test_R38_a_cleared_parent_is_told_again() -> None:
+    """One person's word keeps the father out, the second's lets him in; the list of a meeting is the hub's."""
+    asked = {"purposes": frozenset({Purpose.PATRQT})}
+    for cleared, expected in (("a",), View.NONE), (("a", "a"), View.NONE), (("a", "b"), View.SUMMARY):
+        facts = child(relationships=(father(),), suspicions=(suspect(cleared_by=cleared),))
+        assert view(Party(FATHER, person=True), DataClass.DEMOGRAPHICS, facts, **asked) is expected
 
 
 def test_R38_a_suspect_parent_is_told_nothing_of_the_plan() -> None:
@@ -505,6 +596,42 @@ def test_R40_a_unit_with_a_suspect_on_its_staff_is_bypassed(sector: Sector) -> N
         assert decide(ask(other, *EVERYTHING, **REPORT), facts).leaves
     cleared = replace(facts, suspicions=(suspect(cleared_by=("a", "b")),), treating=(treating(sector.value),))
     assert decide(ask(sector, *EVERYTHING), cleared).redirect == ""
+
+
+@pytest.mark.parametrize(
+    ("sector", "unit"), [(SCHOOL, "school"), (POLICE, "ward-police"), (SOCIAL, "commune")], ids=str
+)
+def test_R40_teacher_officer_or_commune_official(sector: Sector, unit: str) -> None:
+    """Whoever the suspect is, the unit is passed by while the suspect is on its staff, and no longer."""
+    party = agency(sector, unit=unit)
+    for span, redirect in (
+        (Span(end=AT), ""),
+        (Span(end=AT + timedelta(seconds=1)), "alternate"),
+        (Span(AT), "alternate"),
+        (Span(AT + timedelta(seconds=1)), ""),
+    ):
+        staff = Relationship(ref("relationship", "staff"), "colleague", Tie.STAFF, sector.value, span=span)
+        facts = child(relationships=(staff,), suspicions=(suspect("colleague"),), plans=(plan(sector.value),))
+        decision = decide(ask(party, item(DataClass.DEMOGRAPHICS)), facts)
+        assert decision.redirect == redirect
+        by_plan = sector is not POLICE
+        assert decision.leaves == (by_plan and not redirect)
+
+
+def test_R40_the_alternate_of_a_linked_party_follows_the_referral() -> None:
+    """Spoken to instead of the unit that asked, it hears the status of that unit's referral, and of no other."""
+    staff = Relationship(ref("relationship", "staff"), FATHER, Tie.STAFF, "social")
+    facts = child(
+        relationships=(staff,), suspicions=(suspect(),), referrals=(referral("social", "health"),),
+        plans=(plan("social-2"),),
+    )  # fmt: skip
+    other = replace(agency(SOCIAL), id="social-2", references=(), alternate_for=("social",))
+    status = item(DataClass.REFERRAL, type="Task")
+    asked = {"event": Event.REFERRAL_STATUS}
+    assert view(other, status, facts, referral="referral-1", **asked) is View.FULL
+    assert view(replace(other, alternate_for=()), status, facts, referral="referral-1", **asked) is View.NONE
+    assert view(other, status, facts, referral="another", **asked) is View.NONE
+    assert view(SOCIAL, status, facts, referral="referral-1", **asked) is View.NONE
 
 
 def test_R40_a_recall_to_a_linked_unit_goes_to_its_alternate_too() -> None:
@@ -542,6 +669,19 @@ def test_R41_who_may_ask_for_an_account() -> None:
     assert view(Party("stranger", person=True), one, child(), **asked) is View.NONE
     barred = child(no_contacts=(no_contact(MOTHER),))
     assert view(Party(MOTHER, person=True), one, barred, **asked) is View.NONE
+
+
+def test_R41_the_boundaries_are_birthdays_where_the_child_lives() -> None:
+    """The child asks from seven on; at sixteen the mother no longer may; each from local midnight."""
+    asked = {"purposes": frozenset({Purpose.PATRQT})}
+    midnight = datetime(2026, 6, 15, 17, tzinfo=UTC)
+    for years, who, before in ((7, CHILD, View.NONE), (16, MOTHER, View.SUMMARY)):
+        facts = child(date(2026 - years, 6, 16))
+        after = View.SUMMARY if before is View.NONE else View.NONE
+        party = Party(who, person=True)
+        assert view(party, DataClass.DEMOGRAPHICS, facts, midnight - timedelta(seconds=1), **asked) is before
+        assert view(party, DataClass.DEMOGRAPHICS, facts, midnight, **asked) is after
+        assert view(party, DataClass.DEMOGRAPHICS, replace(facts, zone="UTC"), midnight, **asked) is before
 
 
 def test_every_rule_has_a_test() -> None:
