@@ -218,13 +218,10 @@ def _against_others(fact: ConsentFact, clauses: tuple[_Clause, ...], facts: Fact
 
 
 def _closes(base: tuple[_Clause, ...], permits: tuple[_Clause, ...]) -> bool:
-    """Whether a bare denial at the root of one meets a permit of the other that it does not make itself."""
-    own = [one for one in base if one.kind == "permit"]
-    opt_in = base[0].kind == "deny" and not _stated(base[0])
-    return opt_in and any(
-        one.kind == "permit" and not any(_covers(mine, one) for mine in own) and _meet(one.period, base[0].period)
-        for one in permits
-    )
+    """Whether one denies everything and permits nothing, where the other permits; an opt-in closes only itself."""
+    root = base[0]
+    everything = root.kind == "deny" and not _stated(root) and all(one.kind != "permit" for one in base)
+    return everything and any(one.kind == "permit" and _meet(one.period, root.period) for one in permits)
 
 
 def _stated(clause: _Clause) -> bool:

@@ -218,16 +218,17 @@ def test_a_consent_that_contradicts_another_is_told_of() -> None:
         assert "clash-consents" not in codes(SOUND, child(consents=(ended,)))
 
 
-def test_an_opt_in_consent_beside_another_is_told_of() -> None:
-    """Base rule deny in one, a permit in the other: the writer is told that they close each other."""
+def test_a_consent_that_denies_everything_is_told_of() -> None:
+    """It closes what another consent permits; two opt-ins for two agencies add up, and nothing is said of them."""
 
     def opt_in(to: Sector) -> dict[str, Any]:
         clause = provision(to=to, classes=[DataClass.MEDICAL_EXAM], purpose=["CAREMGT"])
         return {"type": "deny", "period": YEAR, "provision": [clause]}
 
-    first = given(opt_in(Sector.SOCIAL), name="first")
-    assert "base-closes" in codes(opt_in(Sector.HEALTH), child(consents=(first,)))
-    assert "base-closes" not in codes(opt_in(Sector.SOCIAL), child(consents=(first,)))
+    first, nothing = given(opt_in(Sector.SOCIAL), name="first"), {"type": "deny", "period": YEAR}
+    assert "base-closes" not in codes(opt_in(Sector.HEALTH), child(consents=(first,)))
+    assert "base-closes" in codes(nothing, child(consents=(first,)))
+    assert "base-closes" in codes(opt_in(Sector.HEALTH), child(consents=(given(nothing, name="nothing"),)))
 
 
 def test_a_finding_is_a_value_in_both_languages() -> None:
