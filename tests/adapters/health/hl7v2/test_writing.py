@@ -25,7 +25,13 @@ BOTH_WAYS = [
     "ref-i12-forensic.hl7",
     "rri-i12-accepted.hl7",
     "rri-i12-rejected.hl7",
+    "rri-i14-cancelled.hl7",
+    "ref-i14-cancel.hl7",
+    "adt-a08-update.hl7",
+    "mdm-t02-note.hl7",
 ]
+IN_ONLY = {f"TXA[1]-5.{number}" for number in (1, 2, 3, 6)}
+"""Read into the document's authors, and written as TXA-9 says them."""
 HEADER = {
     "sender": "HUB",
     "sender-facility": "ONESTOP",
@@ -73,7 +79,7 @@ def test_each_leaf_returns_or_is_a_declared_loss(name: str) -> None:
     raw = packs.sample(ID, name)
     reading = packs.pack(ID).read(raw, packs.CONTEXT)
     _, writing, _ = said_again(name)
-    lost = {loss.place for loss in reading.loss} | {loss.place for loss in writing.loss}
+    lost = {loss.place for loss in reading.loss} | {loss.place for loss in writing.loss} | IN_ONLY
     source, target = leaves(raw), leaves(writing.raw)
     changed = {place for place, text in source.items() if target.get(place) != text}
     assert changed <= lost
@@ -160,11 +166,13 @@ def with_state(state: ReferralState) -> dict[str, Any]:
 
 @pytest.mark.parametrize("state", list(ReferralState))
 def test_each_state_is_said_as_the_crosswalk_says(state: ReferralState) -> None:
-    """RF1-1 of an RRI is the crosswalk's code; a state that v2 cannot say is not said as another."""
-    known = crosswalk("hl7v2-rri")
-    if state in known:
-        line = next(line for line in write(with_state(state)).split("\r") if line.startswith("RF1"))
-        assert line.split("|")[1].split("^")[0] == known[state]
+    """RF1-1 of an RRI, or the event I14, is the crosswalk's code; a state that v2 cannot say is not said as another."""
+    known, events = crosswalk("hl7v2-rri"), crosswalk("hl7v2-event")
+    if state in known or state in events:
+        lines = {line[:3]: line.split("|") for line in write(with_state(state)).split("\r")}
+        assert lines["MSH"][8].split("^")[1] == events.get(state, "I12")
+        if state in known:
+            assert lines["RF1"][1].split("^")[0] == known[state]
     else:
         with pytest.raises(Unwritable):
             write(with_state(state))
@@ -174,6 +182,23 @@ def test_only_agreed_events_are_written() -> None:
     """The pack says which events it can say, and refuses the others."""
     pack = packs.pack(ID)
     said = {event for event in Event if pack.writes(event)}
-    assert said == {Event.EXAM_RECORD, Event.RESULT, Event.REFERRAL_REQUEST, Event.REFERRAL_STATUS, Event.RECALL}
+    referral = {Event.REFERRAL_REQUEST, Event.REFERRAL_STATUS, Event.RESULT}
+    assert said == referral | {Event.EXAM_RECORD, Event.RECALL, Event.RECORD}
     with pytest.raises(Unwritable):
-        write(packs.expected(ID, "adt-a04-register.hl7")[0])
+        write(packs.expected(ID, "siu-s12-appointment.hl7")[0])
+
+
+@pytest.mark.parametrize("name", ["adt-a01-admit", "adt-a03-discharge", "adt-a04-register", "adt-a31-person"])
+def test_the_hub_opens_and_closes_no_visit(name: str) -> None:
+    """What one hospital says of a visit goes to another as a change of the record (A08), never as an admission."""
+    lines = {line[:3]: line.split("|") for line in write(packs.expected(ID, f"{name}.hl7")[0]).split("\r")}
+    assert (lines["MSH"][8], lines["EVN"][1]) == ("ADT^A08^ADT_A01", "A08")
+    assert lines["EVN"][2] == lines["MSH"][6]
+    assert (lines["PV1"][2] == "N") == (name == "adt-a31-person")
+
+
+def test_a_vaccination_is_not_said_in_an_adt() -> None:
+    """What ADT has no place for is a reported loss, and the child is still named."""
+    writing = packs.pack(ID).write(packs.expected(ID, "vxu-v04-vaccination.hl7")[0], TO_HOSPITAL)
+    assert any(loss.place.startswith("Immunization.") for loss in writing.loss)
+    assert "Mẫu^Thị Thử An" in writing.raw.decode()
