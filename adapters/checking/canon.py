@@ -21,6 +21,9 @@ _SYSTEM = re.compile(rf"{re.escape(HUB_BASE)}/CodeSystem/([\w-]+)(/[\w/-]*)?")
 _ADDRESS = re.compile(rf"{re.escape(HUB_BASE)}/((?:StructureDefinition|NamingSystem|Questionnaire)/[\w-]+)")
 
 
+_EXTENSION = "StructureDefinition/"
+
+
 @cache
 def code_systems() -> Mapping[str, frozenset[str]]:
     """The project's code systems by name, with their codes."""
@@ -72,6 +75,7 @@ def canonical_problems(
             )
         for text in _texts(stand):
             yield from (at_source(row.source, "error", what) for what in _faults(text, pack_id))
+            yield from (at_source(row.source, "warning", what) for what in _own_extensions(text))
         for path, values in _pairs(stand):
             yield from (at_source(row.source, "error", what) for what in _code_faults(path, values))
     for name in sorted(used & codes.keys()):
@@ -106,7 +110,7 @@ def _pairs(stand: Stand) -> Iterator[tuple[str, list[str]]]:
 def _faults(text: str, pack_id: str) -> Iterator[str]:
     """Addresses of the project that nobody knows."""
     for name in _ADDRESS.findall(text):
-        if name not in page().addresses:
+        if name not in page().addresses and not name.startswith(_EXTENSION):
             yield f"HUB/{name} is not on the canonical page"
     for name, rest in _SYSTEM.findall(text):
         if name == "local":
@@ -117,6 +121,13 @@ def _faults(text: str, pack_id: str) -> Iterator[str]:
     for name, _, code in _CODINGS.findall(text):
         if code and name in code_systems() and code not in code_systems()[name]:
             yield f"HUB/CodeSystem/{name} has no code {code}"
+
+
+def _own_extensions(text: str) -> Iterator[str]:
+    """Extensions that the page does not have: no other pack reads them."""
+    for name in _ADDRESS.findall(text):
+        if name not in page().addresses and name.startswith(_EXTENSION):
+            yield f"HUB/{name} is not on the canonical page: only this pack understands it"
 
 
 def _code_faults(path: str, values: Sequence[str]) -> Iterator[str]:

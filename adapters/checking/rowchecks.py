@@ -16,11 +16,15 @@ def row_problems(stands: Sequence[Stand], codes: Mapping[str, CodeMap]) -> Itera
     """Every problem of a message type's rows."""
     every = [stand for top in stands for stand in top.walk()]
     roles = {stand.row.role for stand in every if stand.row.role}
+    held: dict[str, list[Stand]] = {}
+    for stand in every:
+        if stand.row.link:
+            held.setdefault(stand.row.link.partition(".")[0], []).append(stand)
     for stand in every:
         if stand.row.make:
             yield from _key_problems(stand, roles, codes)
             if stand.reads:
-                yield from _required_problems(stand, every)
+                yield from _required_problems(stand, held.get(stand.row.make, []))
         yield from _code_problems(stand, codes)
     for group in (list(stands), *(stand.inner for stand in every)):
         yield from _sibling_problems(group)
@@ -124,9 +128,9 @@ def _lossy_key(stand: Stand, key: str, codes: Mapping[str, CodeMap]) -> Iterator
 # --- required targets ------------------------------------------------------------------------------------------------
 
 
-def _required_problems(stand: Stand, every: Sequence[Stand]) -> Iterator[Problem]:
-    """Elements that R4 requires and no row, link, reference or constant gives."""
-    tree = _filled(stand, every)
+def _required_problems(stand: Stand, held: Sequence[Stand]) -> Iterator[Problem]:
+    """Elements that R4 requires and no row, link (`held` are those from this type), reference or constant gives."""
+    tree = _filled(stand, held)
     for names in required_elements(stand.row.make):
         if not any(name in tree for name in names):
             yield _problem(stand, "error", f"{stand.row.make}.{names[0]} is required in R4, and nothing here gives it")
@@ -136,7 +140,7 @@ def _required_problems(stand: Stand, every: Sequence[Stand]) -> Iterator[Problem
 Tree = dict[str, "Tree"]
 
 
-def _filled(stand: Stand, every: Sequence[Stand]) -> Tree:
+def _filled(stand: Stand, held: Sequence[Stand]) -> Tree:
     """The elements of a resource that something may fill, as a tree of names."""
     tree: Tree = {}
     for path in where_of(stand):
@@ -151,13 +155,11 @@ def _filled(stand: Stand, every: Sequence[Stand]) -> Tree:
                 _grow(tree, [*way[: number + 1], *_names(path)])
         for path in where_of(below):
             _grow(tree, [*way, *_names(path)] if below.row.is_block else _names(path))
-    for other in (stand, *every):
-        holder = other.row.link.partition(".")[0] if other.row.link else ""
-        if holder == stand.row.make:
-            way = [step.name for step in link_steps(other.row.link)[1]]
-            _grow(tree, way)
-            for row in other.row.item:
-                _grow(tree, [*way[:-1], *_names(row.to)])
+    for other in held:
+        way = [step.name for step in link_steps(other.row.link)[1]]
+        _grow(tree, way)
+        for row in other.row.item:
+            _grow(tree, [*way[:-1], *_names(row.to)])
     return tree
 
 
@@ -202,7 +204,7 @@ def _code_problems(stand: Stand, codes: Mapping[str, CodeMap]) -> Iterator[Probl
         return
     stuck = [source for source, code in found.reads.items() if (code.system, code.code) not in found.writes]
     if stuck:
-        yield Problem(found.name, "", "error", f"{_listed(stuck)}: read, and what it becomes has no way out")
+        yield Problem(found.name, "", "warning", f"{_listed(stuck)}: read, and what it becomes has no way out")
     alone = [source for source in found.writes.values() if source not in found.reads]
     if alone:
         yield Problem(found.name, "", "error", f"{_listed(alone)}: written, and never read back")
@@ -259,9 +261,11 @@ def _twice_problems(every: Sequence[Stand]) -> Iterator[Problem]:
     for group in found.values():
         for number, later in enumerate(group):
             earlier = next((one for one in group[:number] if not _exclusive(one, later)), None)
-            if earlier is not None and _made(earlier) is _made(later) and later.fills != earlier.fills:
+            if earlier is None or earlier.row is later.row:
+                continue
+            if _made(earlier) is _made(later) and later.fills != earlier.fills:
                 why = f"writes the place that {_row_of(earlier)} writes: one of them says direction: in"
-                yield _problem(later, "error", why)
+                yield _problem(later, "warning", why)
 
 
 def _made(stand: Stand) -> Stand | None:

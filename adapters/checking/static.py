@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -90,7 +90,7 @@ def _row_faults(pack: RowPack, message: Message, row: Row) -> Iterator[Problem]:
 
 
 def _pack_problems(pack: RowPack, files: Mapping[str, bytes]) -> Iterator[Problem]:
-    prefixes = _manifest(files).get("namespaces", {})
+    prefixes, used = _manifest(files).get("namespaces", {}), _Used()
     for dialect in pack.dialects.values():
         for message in dialect.messages:
             if message.schema is not None:
@@ -103,8 +103,9 @@ def _pack_problems(pack: RowPack, files: Mapping[str, bytes]) -> Iterator[Proble
             yield from row_problems(stands, pack.codes)
             yield from canonical_problems(pack.id, message, stands, pack.codes)
             yield from unread_leaves(message, _told(pack, message), stands, files, prefixes)
+            used.note(message, stands)
         yield from _message_shadows(dialect.messages)
-    yield from _unused(pack, files)
+    yield from _unused(used, files)
 
 
 def _manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
@@ -129,28 +130,33 @@ def _message_shadows(messages: Sequence[Message]) -> Iterator[Problem]:
                 yield Problem("manifest.yaml", f"message {later.type}", "error", what)
 
 
-def _unused(pack: RowPack, files: Mapping[str, bytes]) -> Iterator[Problem]:
+@dataclass(slots=True)
+class _Used:
+    """Shapes and code maps that rows use."""
+
+    shapes: set[str] = field(default_factory=set)
+    codes: set[str] = field(default_factory=set)
+
+    def note(self, message: Message, stands: Sequence[Stand]) -> None:
+        """What the rows of a message type use."""
+        if message.event_codes is not None:
+            self.codes.add(message.event_codes.name)
+        for stand in (one for top in stands for one in top.walk()):
+            self.codes |= {row.codes for row in _with_parts(stand)}
+            self.shapes.add(stand.row.shape)
+
+
+def _unused(used: _Used, files: Mapping[str, bytes]) -> Iterator[Problem]:
     """Shapes, code maps, maps and schemas that nothing uses."""
-    shapes, codes = set(), set()
-    for dialect in pack.dialects.values():
-        for message in dialect.messages:
-            codes |= {message.event_codes.name} if message.event_codes is not None else set()
-            for stand in (one for top in stands_of(pack, message) for one in _all(top)):
-                codes |= {row.codes for row in _with_parts(stand)}
-                shapes.add(stand.row.shape)
     for name in sorted(files):
-        if name.startswith("codes/") and name.endswith(".csv") and name not in codes:
+        if name.startswith("codes/") and name.endswith(".csv") and name not in used.codes:
             yield Problem(name, "", "warning", "no row uses this code map")
         if name.startswith("maps/"):
             said = yaml.load(files[name].decode("utf-8"), Loader=yaml.CBaseLoader)
             for shape in said.get("shapes", {}) if isinstance(said, dict) else ():
-                if shape not in shapes:
+                if shape not in used.shapes:
                     yield Problem(name, f"shape {shape}", "warning", "no row uses this shape")
     yield from _unread_files(files)
-
-
-def _all(stand: Stand) -> Iterator[Stand]:
-    yield from stand.walk()
 
 
 def _with_parts(stand: Stand) -> Iterator[Row]:

@@ -51,7 +51,7 @@ def test_every_broken_row_is_told_not_only_the_first() -> None:
 def test_a_code_with_no_way_out() -> None:
     """What is read must be sayable again, where the type is written too."""
     files = sound() | {"codes/sex.csv": b"source,code,direction\nNam,male,both\nNu,female,in\n"}
-    assert told(files, "has no way out").file == "codes/sex.csv"
+    assert told(files, "has no way out", "warning").file == "codes/sex.csv"
 
 
 def test_a_code_that_is_written_and_never_read() -> None:
@@ -122,7 +122,7 @@ def test_a_row_that_is_never_written() -> None:
 def test_a_place_written_twice() -> None:
     """Two elements of one resource cannot both be said at one place."""
     row = "      - {at: no, to: maritalStatus.text}\n"
-    assert told(changed((NAMES, NAMES + row)), "writes the place").row.startswith("rows[1].rows[4]")
+    assert told(changed((NAMES, NAMES + row)), "writes the place", "warning").row.startswith("rows[1].rows[4]")
 
 
 @pytest.mark.parametrize(
