@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
@@ -45,6 +45,8 @@ class BundlePack:
     events: Mapping[str, Event]
     """Bundle type -> the event of those that show none."""
     map: BundleMap
+    losses: Mapping[str, int] = field(default_factory=dict)
+    """Bundle type -> how many places a synthetic message may lose (the law's part 2)."""
 
     def writes(self, event: Event) -> bool:
         """Every event can be said as a message bundle."""
@@ -130,6 +132,7 @@ def bundle_pack(manifest: Mapping[str, Any], data: Mapping[str, Any], digest: st
         directions=directions,
         events=events,
         map=bundle_map(data, name),
+        losses={m["type"].removeprefix("Bundle/"): int(m["loss"]) for m in manifest["messages"] if "loss" in m},
     )
 
 

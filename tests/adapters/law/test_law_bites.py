@@ -83,7 +83,7 @@ class Faulty(RowPack):
 
 def faulty(read: Wrong | None = None, write: Wrong | None = None) -> Faulty:
     """A scratch pack with faults."""
-    sound = scratch(loss="")
+    sound = scratch(loss="2")
     found = Faulty(**{field.name: getattr(sound, field.name) for field in fields(sound) if field.name[0] != "_"})
     found.on_read, found.on_write = read or found.on_read, write or found.on_write
     return found
@@ -131,7 +131,7 @@ def test_a_good_pack_breaks_nothing() -> None:
 
 def test_part_one_catches_a_codec_that_changes_the_order() -> None:
     """A codec that writes children in another order is a breach."""
-    sound = scratch(loss="")
+    sound = scratch(loss="2")
 
     def dump(tree: Node) -> bytes:
         assert isinstance(tree, Branch)
@@ -144,7 +144,7 @@ def test_part_one_catches_a_codec_that_changes_the_order() -> None:
 
 def test_part_one_catches_a_codec_that_loses_text() -> None:
     """A codec that reads a shorter text the second time is a breach."""
-    sound, often = scratch(loss=""), itertools.count()
+    sound, often = scratch(loss="2"), itertools.count()
 
     def parse(raw: bytes) -> Parsed:
         return sound.codec.parse(raw.replace("mèo".encode(), b"m") if next(often) % 2 else raw)
@@ -202,7 +202,7 @@ def test_part_three_catches_an_unstable_pack() -> None:
 def test_part_four_catches_what_is_read_and_then_dropped() -> None:
     """A leaf that a row reads and no way back says is lost to its sender: the residual holds only what nobody read."""
     one_way = "source,code,system,display,direction\nM,male,,,both\nF,female,,,in\n"
-    found = check_law(scratch(codes=one_way, loss=""), "Record", [SAMPLE])
+    found = check_law(scratch(codes=one_way, loss="2"), "Record", [SAMPLE])
     assert 4 in parts(found)
 
 
@@ -220,7 +220,7 @@ def test_part_five_catches_a_bundle_that_is_no_r4() -> None:
         + " {at: until, to: period.end, date: iso}]}\n"
     )
     raw = SAMPLE.replace(b'"sex"', b'"since": "2020-01-01", "until": "2019-01-01", "sex"')
-    assert 5 in parts(check_law(scratch(turned, loss=""), "Record", [raw]))
+    assert 5 in parts(check_law(scratch(turned, loss="2"), "Record", [raw]))
 
 
 def test_part_six_catches_widening() -> None:
@@ -269,6 +269,7 @@ def test_the_declared_loss_is_a_tight_cap() -> None:
     """A number below what a message loses is a breach, and so is one that no message comes near."""
     raws = [SAMPLE]
     assert check_law(scratch(loss="1"), "Record", raws) == []
+    assert "does not say its loss" in check_law(scratch(loss=""), "Record", raws)[0].why
     assert "9999" in check_law(scratch(loss="9999"), "Record", raws)[0].why
     assert parts(check_law(scratch(loss="0"), "Record", raws)) == {2}
 
