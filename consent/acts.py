@@ -189,20 +189,25 @@ def answers_to(acts: Iterable[Act], item: Item) -> tuple[Answer, ...]:
 def say(
     acts: tuple[Act, ...], answers: tuple[Answer, ...], labels: frozenset[str], people: People, edition: Edition
 ) -> Said:
-    """What the counting consents say together of an item with these labels: each person needed permits, none denies."""
+    """What the counting consents say together of an item with these labels: each person needed permits, none denies.
+
+    The base rule of a consent that permits something says that it gives no more: it denies nothing that another gives.
+    """
     yes: dict[str, set[str]] = {"child": set(), "representative": set()}
     no: dict[str, set[str]] = {"child": set(), "representative": set()}
     read: list[FactRef] = []
     clauses: list[str] = []
     ends: list[datetime] = []
     not_counted = ""
-    unsure = refused = False
+    unsure = refused = based = False
     for act, answer in zip(acts, answers, strict=True):
         if answer.result is Result.NOT_APPLICABLE:
             continue
         read.append(act.fact.ref)
         clauses += [f"Consent/{act.fact.ref.id}#{node.path or 'base'}" for node in answer.nodes]
-        if answer.result is Result.DENY:
+        if answer.result is Result.DENY and not answer.explicit and _permits_anything(act.tree):
+            based = True
+        elif answer.result is Result.DENY:
             no[act.by].add(act.fact.given_by)
             refused |= answer.explicit
         elif answer.result is Result.INDETERMINATE:
@@ -220,7 +225,7 @@ def say(
     needs = people.band.needs
     if Sensitivity.HIV in labels and (people.age is None or people.age < edition.numbers["hiv.written_guardian_below"]):
         needs = needs | {"representative"}
-    code = _together(yes, no, unsure, not_counted, needs)
+    code = _together(yes, no, unsure, not_counted, based, needs)
     return Said(
         permit=code == "C-permits",
         refused=refused,
@@ -237,7 +242,12 @@ def say(
 
 
 def _together(
-    yes: dict[str, set[str]], no: dict[str, set[str]], unsure: bool, not_counted: str, needs: frozenset[str]
+    yes: dict[str, set[str]],
+    no: dict[str, set[str]],
+    unsure: bool,
+    not_counted: str,
+    based: bool,
+    needs: frozenset[str],
 ) -> str:
     """The reason code of what several voices come to: the most protective of them decides."""
     if no["child"] and yes["representative"]:
@@ -253,7 +263,7 @@ def _together(
     if not_counted:
         return not_counted
     if not yes["child"] and not yes["representative"]:
-        return "R2-not-covered"
+        return "R17-consent-denies" if based else "R2-not-covered"
     return "R4-child-missing" if "child" in needs and not yes["child"] else "R4-representative-missing"
 
 

@@ -135,8 +135,8 @@ def voices(ask, facts, at, item, years, guardians):
         words = [answer[0] if answer else None for answer in answers]
         word = next((one for one in ("deny", "unsure", None) if one in words), "permit")
         word = "unsure" if word == "permit" and anywhere(root, unclear) else word
-        stated |= word in ("deny", "unsure") and any(a and a[0] != "permit" and a[1] for a in answers)
-        no |= word in ("deny", "unsure")
+        stated |= (here := word in ("deny", "unsure") and any(a and a[0] != "permit" and a[1] for a in answers))
+        no |= word == "unsure" or (word == "deny" and (here or not anywhere(root, permits)))
         old = facts.birth_date is None or str(fact.as_) in needs(age(facts.birth_date, given, facts.zone))
         over = given.replace(year=given.year + 1) <= at or (facts.case_closed and facts.case_closed <= at)
         if word == "permit" and fact.evidence and old and not over and not withdrawn and not fact.suspended:

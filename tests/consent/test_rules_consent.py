@@ -297,6 +297,15 @@ def test_R09_one_parent_consents_and_the_other_is_the_suspect() -> None:
     assert view(SHELTER, EXAM, replace(facts, suspicions=())) is View.NONE
 
 
+def test_R09_the_boundary_is_the_moment_of_the_suspicion() -> None:
+    """Until somebody set him a suspect the father is heard; from that moment on he is not."""
+    against = given(provision("deny", to=SHELTER), by=FATHER)
+    facts = both(relationships=(MOTHER_TIE, father()))
+    facts = replace(facts, consents=(*facts.consents, against))
+    for start, expected in ((AT, View.SUMMARY), (AT + timedelta(seconds=1), View.NONE)):
+        assert view(SHELTER, EXAM, replace(facts, suspicions=(suspect(span=Span(start)),))) is expected
+
+
 @pytest.mark.parametrize("by_refusal", [True, False])
 def test_R10_two_parents_disagree(by_refusal: bool) -> None:
     """Neither is a suspect: deny, and a person looks at it within 24 hours."""
@@ -327,6 +336,22 @@ def test_R12_without_evidence_it_is_no_consent() -> None:
     """A consent whose paper or recording is not stored permits nothing."""
     assert why(SHELTER, EXAM, child(consents=(rep(evidence=""), own()))) == "R12-no-evidence"
     assert view(SHELTER, EXAM, both()) is View.SUMMARY
+
+
+def test_R10_at_sixteen_the_parents_dispute_is_not_asked_about() -> None:
+    """Two parents who disagree stop a child of fifteen years and 364 days, and not a minor of sixteen."""
+    against = given(provision("deny", to=SHELTER), by=FATHER)
+    for years, days, expected in ((15, 364, View.NONE), (16, 0, View.SUMMARY)):
+        facts = child(aged(years, days), consents=(rep(), own(), against), relationships=(MOTHER_TIE, father()))
+        assert view(SHELTER, EXAM, facts) is expected
+
+
+def test_R11_the_boundary_is_the_seventh_birthday() -> None:
+    """The dissent of a child counts from the day on which the child turns seven."""
+    eve = aged(7) + timedelta(days=1)
+    for born, expected in ((eve, View.SUMMARY), (aged(7), View.NONE)):
+        facts = child(born, plans=(plan("social"),), refusals=(refusal(),))
+        assert view(SHELTER, EXAM, facts) is expected
 
 
 def test_R12_silence_is_no_consent() -> None:
@@ -431,6 +456,43 @@ def test_R17_an_opt_in_consent_without_an_exception_denies_consent_only() -> Non
     assert view(SHELTER, EXAM, facts) is View.SUMMARY
     assert decide(ask(SHELTER, item(EXAM)), facts).verdicts[0].basis is Basis.DUTY
     assert view(SHELTER, EXAM, replace(facts, plans=())) is View.NONE
+
+
+def test_R17_two_opt_in_consents_add_up() -> None:
+    """Permits of one person add up: what one opt-in does not name is not denied to whom another names."""
+
+    def opt_in(to: Sector) -> tuple[ConsentFact, ...]:
+        root = {"type": "deny", "provision": [provision("permit", to=to)]}
+        return tuple(given(root, by=by, name=f"{by}-{to.value}") for by in (MOTHER, CHILD))
+
+    shelter, court = opt_in(SHELTER), opt_in(Sector.COURT)
+    alone = view(SHELTER, EXAM, child(consents=shelter))
+    assert view(SHELTER, EXAM, child(consents=shelter + court)) is alone is not View.NONE
+    assert why(SHELTER, EXAM, child(consents=court)) == "R17-consent-denies"
+    everything = given({"type": "deny"}, by=CHILD, name="nothing-at-all")
+    assert view(SHELTER, EXAM, child(consents=(*shelter, *court, everything))) is View.NONE
+
+
+def test_R14_the_boundary_is_what_the_order_names() -> None:
+    """After a withdrawal the order's class still leaves, and the class beside it that rested on consent does not."""
+    gone = (rep(withdrawn_at=AT), own(withdrawn_at=AT))
+    facts = child(consents=gone, orders=(order(line(EXAM, "social")),))
+    assert view(SHELTER, EXAM, facts) is View.SUMMARY
+    assert view(SHELTER, DataClass.MENTAL_HEALTH, facts) is View.NONE
+    assert view(SHELTER, DataClass.MENTAL_HEALTH, replace(facts, consents=(rep(), own()))) is View.SUMMARY
+
+
+def test_R16_the_boundary_is_the_moment_of_the_refusal() -> None:
+    """A refusal of a service holds from when it was said, until it is taken back."""
+    base = child(plans=(plan("social"),), referrals=(referral("health", "social", service="psychological"),))
+    for span, expected in (
+        (Span(AT), View.NONE),
+        (Span(AT + timedelta(seconds=1)), View.FULL),
+        (Span(end=AT), View.FULL),
+        (Span(end=AT + timedelta(seconds=1)), View.NONE),
+    ):
+        facts = replace(base, refusals=(refusal(service="psychological", span=span),))
+        assert view(SHELTER, DataClass.REFERRAL, facts, referral="referral-1") is expected
 
 
 def test_R17_an_alternate_for_an_excluded_unit_is_excluded_too() -> None:
