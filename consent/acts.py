@@ -205,11 +205,12 @@ def say(
             continue
         read.append(act.fact.ref)
         clauses += [f"Consent/{act.fact.ref.id}#{node.path or 'base'}" for node in answer.nodes]
-        if answer.result is Result.DENY and not answer.explicit and _permits_anything(act.tree):
+        stated = answer.explicit or answer.may_deny
+        if answer.result is Result.DENY and not stated and _permits_anything(act.tree):
             based = True
         elif answer.result is Result.DENY:
             no[act.by].add(act.fact.given_by)
-            refused |= answer.explicit
+            refused |= stated
         elif answer.result is Result.INDETERMINATE:
             unsure = True
             refused |= answer.may_deny
