@@ -62,6 +62,8 @@ class Branch:
     nodes: list[Branch] = field(default_factory=list)
     repeats: bool = False
     """One of a list, even when it is the only one (JSON, CSV)."""
+    empty: str = ""
+    """How an EMPTY node was written where a format has several ways (JSON: ``[]``, ``{}``)."""
 
     def children(self) -> list[Branch]:
         """In source order."""

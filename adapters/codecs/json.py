@@ -98,7 +98,7 @@ class _Reading:
         node.place = place
         if isinstance(value, dict):
             if not value:
-                node.state = State.EMPTY
+                node.state, node.empty = State.EMPTY, "{}"
             for name, item in value.items():
                 self._member(node, clean(name, place), item, f"{place}/{_escaped(name)}", depth + 1)
         elif isinstance(value, list) and value:
@@ -106,7 +106,7 @@ class _Reading:
         elif value is None:
             node.state = State.NULL
         elif value in ("", []):
-            node.state = State.EMPTY
+            node.state, node.empty = State.EMPTY, "" if value == "" else "[]"
         else:
             node.value = clean(value, place) if isinstance(value, str) else value
 
@@ -118,7 +118,7 @@ class _Reading:
 
     def _items(self, node: Branch, name: str, items: list[Any], place: str, depth: int) -> None:
         if not items:
-            node.nodes.append(Branch(name, place, None, State.EMPTY))
+            node.nodes.append(Branch(name, place, None, State.EMPTY, empty="[]"))
         for index, item in enumerate(items):
             child = Branch(name, repeats=True)
             node.nodes.append(child)
@@ -167,7 +167,7 @@ def _scalar(node: Node) -> str:
     if node.state is State.NULL:
         return "null"
     if value is None:
-        return '""'
+        return getattr(node, "empty", "") or '""'
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)

@@ -96,3 +96,9 @@ def test_law_one(data: dict[str, object]) -> None:
     """Part 1 of the law: parse(dump(parse(b))) == parse(b)."""
     first = json.parse(_text(data).encode()).tree
     assert json.parse(json.dump(first)).tree == first
+
+
+@pytest.mark.parametrize("text", ['{"a":[],"b":{},"c":""}', '{"a":[[],{},""]}', '{"a":{"b":[]}}'])
+def test_nothing_is_written_as_it_was(text: str) -> None:
+    """An empty list, an empty object and an empty string are three things, and come back as they were."""
+    assert json.dump(json.parse(text.encode()).tree).decode().strip() == text

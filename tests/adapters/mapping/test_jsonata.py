@@ -1,0 +1,27 @@
+"""The last resort stays within its limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.errors import BrokenPack, Unmappable
+from adapters.mapping.jsonata import Expression
+from adapters.mapping.rows import Row
+
+ROW = Row(source="maps/x.yaml rows[1]")
+
+
+def test_an_endless_expression_is_refused() -> None:
+    """A function that calls itself for ever ends at the limit, and the value's place is named, never the value."""
+    endless = Expression("( $f := function($x){ $f($x & 'a') }; $f($) )", ROW)
+    with pytest.raises(Unmappable) as refused:
+        endless("CANARY", "PID[1]-5")
+    assert refused.value.place == "PID[1]-5"
+    assert "CANARY" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["$replace($, /(a+)+$/, 'x')", "$sum([1..9999999])", "$pad($, 99999999)", "$now()"])
+def test_what_no_limit_reaches_does_not_load(text: str) -> None:
+    """Regular expressions, ranges and padding run outside the interpreter's steps: a pack with one does not load."""
+    with pytest.raises(BrokenPack):
+        Expression(text, ROW)
