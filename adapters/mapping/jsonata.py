@@ -14,9 +14,9 @@ MAX_DEPTH = 50
 MAX_LENGTH = 100_000
 """Longest value that an expression is given or may give, in characters."""
 
-_UNBOUNDED = ("/", "..", "$pad")
-"""Signs of what runs outside the interpreter's steps, where no limit of time reaches it: regular expressions (and
-division, which is written alike), ranges, padding."""
+_UNBOUNDED = (")+", ")*", "..", "$pad")
+"""Signs of what runs outside the interpreter's steps, where no limit of time reaches it: repeated groups of a regular
+expression, ranges, padding."""
 
 
 class Expression:
@@ -31,7 +31,7 @@ class Expression:
         if any(word in text for word in ("$now", "$millis", "$random", "$eval")):
             raise BrokenPack(f"{row.source}: a jsonata expression knows no clock, chance or eval")
         if any(sign in text for sign in _UNBOUNDED):
-            raise BrokenPack(f"{row.source}: a jsonata expression has no regular expression, range or padding")
+            raise BrokenPack(f"{row.source}: a jsonata expression has no repeated group, range or padding")
 
     def __call__(self, value: Any, place: str) -> Any:
         """The expression's text or number for a value; None when it gives nothing."""
