@@ -129,7 +129,9 @@ class Reading:
         found = [
             answer
             for child in self.children[number]
-            if (answer := self._judge(child, ruled, unsure)).result is not Result.NOT_APPLICABLE
+            # A ruled out provision with nothing below it says nothing.
+            if (not ruled >> child & 1 or self.children[child])
+            and (answer := self._judge(child, ruled, unsure)).result is not Result.NOT_APPLICABLE
         ]
         own = self._own(number, ruled, unsure)
         return self._refine(own, found) if found else own
