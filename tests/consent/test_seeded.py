@@ -420,3 +420,29 @@ def test_every_fact_enters_the_hash_of_the_inputs(changed: Json) -> None:
     """Two decisions by different facts never look the same in the audit (invariant 17)."""
     asked = ask(Sector.SOCIAL, item(DataClass.MEDICAL_EXAM))
     assert decide(asked, child()).input_hash != decide(asked, child(**changed)).input_hash
+
+
+def test_a_replaced_consent_stays_replaced() -> None:
+    """Active, evidenced and in time, but replaced for good: it permits nothing (invariant 7)."""
+    root = provision(to=Sector.SOCIAL, classes=[DataClass.MEDICAL_EXAM])
+    assert view(Sector.SOCIAL, DataClass.MEDICAL_EXAM, young(root)) is View.SUMMARY
+    assert view(Sector.SOCIAL, DataClass.MEDICAL_EXAM, young(root, replaced=True)) is View.NONE
+
+
+def test_the_senders_narrative_stays_at_any_depth() -> None:
+    """A section that stands by its entries leaves with them and without its text (R25)."""
+    injury = observation({"system": "urn:x", "code": "y"})
+    section = {
+        "title": "Exam",
+        "code": {"coding": [{"system": "urn:x", "code": "s"}]},
+        "entry": [{"reference": "urn:uuid:injury"}],
+        "text": {"status": "generated", "div": "<div>SECRET</div>"},
+    }
+    composition = resource(
+        "Composition", DataClass.MEDICAL_EXAM, status="final", type={"coding": [{"system": "urn:x", "code": "t"}]},
+        date="2026-06-01", author=[{"type": "Organization", "identifier": {"system": "urn:o", "value": "h"}}],
+        title="Exam", section=[section],
+    )  # fmt: skip
+    out = released(bundle(injury=injury, note=composition), Sector.HEALTH, child(treating=(treating(),)))
+    assert out["note"]["section"][0]["entry"] == [{"reference": "urn:uuid:injury"}]
+    assert "text" not in out["note"]["section"][0]
