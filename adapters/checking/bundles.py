@@ -74,6 +74,7 @@ class Changer:
         self.chance = chance
         self.making = Making(chance)
         self.often = often
+        self.keys: dict[str, str] = {}
 
     def bundle(self, data: Any) -> None:
         """Every resource of a bundle but the header; whole resources stay, since others refer to them."""
@@ -121,7 +122,9 @@ class Changer:
     def _value(self, value: Any, found: table.Element) -> Any:
         kind = found.types[0]
         if kind in _FREE and isinstance(value, str):
-            return self.making.key() if found.name == "value" else self.making.text()
+            if found.name == "value":  # a number that stands twice stays the same number
+                return self.keys.setdefault(value, self.making.key())
+            return self.making.text()
         if kind in ("date", "dateTime", "instant") and isinstance(value, str):
             said = date_text(self.making, "iso", kind)
             return said if "T" not in said or said[-1] == "Z" or "+" in said or said[-6] == "-" else f"{said}+07:00"

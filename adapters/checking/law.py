@@ -212,8 +212,8 @@ class _Return:
         gone, new = {place for place, _ in before - after}, {place for place, _ in after - before}
         for place in sorted(gone):
             kinds = _kinds(place, reported)
-            if LossKind.DROP in kinds or (kinds and place in there):
-                continue  # in the residual, or said in another form
+            if kinds & {LossKind.DROP, LossKind.MERGE} or (kinds and place in there):
+                continue  # in the residual, joined with another, or said in another form
             if place in moved or (declared.targets.get(place) and not declared.written(place)):
                 continue
             if declared.lost_in(place, self.lost):
