@@ -94,18 +94,20 @@ def test_no_order_opens_photographs_to_a_hotline() -> None:
     assert decision.alarms == ("order-opens-absolute-never",)
 
 
-@pytest.mark.parametrize("data_class", [one for one in DataClass if one.value != "demographics"])
-def test_an_uncertain_match_withholds_every_class_of_content(data_class: DataClass) -> None:
-    """Even an order or a plan opens nothing but who the child is and what is reported or asked (R33)."""
+@pytest.mark.parametrize("sector", [Sector.POLICE, Sector.SOCIAL, Sector.HEALTH])
+@pytest.mark.parametrize("data_class", list(DataClass))
+def test_an_uncertain_match_withholds_every_class_of_content(data_class: DataClass, sector: Sector) -> None:
+    """A named order, a plan and treatment open nothing but who the child is and what is reported or asked (R33)."""
+    told = {"demographics", "referral", "allegation", "reporter-identity", "alleged-perpetrator"}
     facts = child(
         match_certain=False,
-        orders=(order(line(data_class)),),
-        plans=(plan("police"),),
+        orders=(order(line(data_class, officer="officer-1")),),
+        plans=(plan("police", "social"),),
+        treating=(treating(),),
         referrals=(referral(),),
     )
-    left = {DataClass.REFERRAL, DataClass.ALLEGATION, DataClass.REPORTER_IDENTITY, DataClass.ALLEGED_PERPETRATOR}
-    opened = view(agency(Sector.POLICE), data_class, facts, referral="referral-1") is not View.NONE
-    assert not opened or data_class in left
+    reader = agency(sector, officer="officer-1")
+    assert data_class.value in told or view(reader, data_class, facts, referral="referral-1") is View.NONE
 
 
 @pytest.mark.parametrize("purpose", [Purpose.HPAYMT, Purpose.HOPERAT])
@@ -446,3 +448,22 @@ def test_the_senders_narrative_stays_at_any_depth() -> None:
     out = released(bundle(injury=injury, note=composition), Sector.HEALTH, child(treating=(treating(),)))
     assert out["note"]["section"][0]["entry"] == [{"reference": "urn:uuid:injury"}]
     assert "text" not in out["note"]["section"][0]
+
+
+def test_a_code_that_nobody_knows_anywhere_in_a_consent_stops_its_permit() -> None:
+    """Even in a clause about somebody else: a consent that is not read in full permits nothing (invariant 6)."""
+    odd = provision(to=Sector.HEALTH, purpose=["NO-SUCH-PURPOSE"])
+    sound = provision(to=Sector.HEALTH, purpose=["TREAT"])
+    for nested, expected in ((sound, View.SUMMARY), (odd, View.NONE)):
+        root = provision(to=Sector.SOCIAL, classes=[DataClass.MEDICAL_EXAM], provision=[nested])
+        assert view(Sector.SOCIAL, DataClass.MEDICAL_EXAM, young(root)) is expected
+
+
+@pytest.mark.parametrize("period", [{}, {"period": {"start": "2026-01-01"}}])
+def test_an_empty_clause_permits_nothing(period: Json) -> None:
+    """A nested permit that names nobody and nothing fails closed, below any base rule."""
+    for base in ("deny", "permit"):
+        root = provision(base, to=Sector.SOCIAL, classes=[DataClass.FORENSIC], provision=[{"type": "permit"}], **period)
+        assert view(Sector.SOCIAL, DataClass.MEDICAL_EXAM, young(root)) is View.NONE
+    below = {"type": "deny", "provision": [{"type": "permit"}], **period}
+    assert view(Sector.SOCIAL, DataClass.MEDICAL_EXAM, young(below)) is View.NONE
