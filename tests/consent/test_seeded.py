@@ -30,9 +30,11 @@ from tests.consent.world import (
     ask,
     child,
     decide,
+    emergency,
     given,
     item,
     line,
+    member,
     order,
     plan,
     policy,
@@ -467,3 +469,14 @@ def test_an_empty_clause_permits_nothing(period: Json) -> None:
         assert view(Sector.SOCIAL, DataClass.MEDICAL_EXAM, young(root)) is View.NONE
     below = {"type": "deny", "provision": [{"type": "permit"}], **period}
     assert view(Sector.SOCIAL, DataClass.MEDICAL_EXAM, young(below)) is View.NONE
+
+
+def test_a_seal_opens_for_the_named_officer_alone() -> None:
+    """Who reported, in a report; where the child is, in danger: only the officer named in the case reads it."""
+    team = (member("police", "receiver", officer="officer-1"),)
+    facts = child(reports=(report("police"),), team=team, emergencies=(emergency("police", officer="officer-1"),))
+    for officer, expected in (("officer-1", True), ("officer-2", False), ("", False)):
+        reader = agency(Sector.POLICE, officer=officer)
+        sealed = view(reader, DataClass.REPORTER_IDENTITY, facts, event=Event.REPORT)
+        named = view(reader, DataClass.SHELTER_LOCATION, facts, purposes=frozenset({Purpose.THREAT}))
+        assert (sealed is View.FULL, named is View.SUMMARY) == (expected, expected), officer
