@@ -1,6 +1,6 @@
 """Mutate the consent engine, one small change at a time, and count how many mutants its tests kill.
 
-    python tools/mutate.py [--sample 450] [--seed 1] [--jobs 2] [--again] [--fresh] [FILE ...]
+    python tools/mutate.py [--sample 420] [--seed 1] [--jobs 2] [--again] [--fresh] [FILE ...]
 
 A mutant flips a comparison, a boolean operator, a constant, `any` and `all`, `min` and `max`, or drops a condition.
 Tests are imported and collected once; each mutant runs in a forked child whose functions get the mutated code, on tests
@@ -329,7 +329,7 @@ def main() -> int:
     """Try the sampled mutants that are not on record yet and write the page; 1 when under 90 % are killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*")
-    parser.add_argument("--sample", type=int, default=450)
+    parser.add_argument("--sample", type=int, default=420)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--record", type=Path, default=RECORD)

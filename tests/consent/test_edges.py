@@ -179,6 +179,98 @@ def test_two_clauses_may_share_a_period() -> None:
             assert answer(root, agency(SOCIAL)) is expected
 
 
+def test_only_a_guardian_of_this_child_speaks_for_her() -> None:
+    """Living with her is no guardianship, and a limit on another child's guardianship is none on hers."""
+    root = provision(to=SOCIAL, classes=[MEDICAL])
+    own = given(root, by=CHILD)
+    aunt = given(root, by=AUNT)
+    mother = child().relationships
+    household = Relationship(replace(mother[0].ref, id="home"), AUNT, Tie.HOUSEHOLD, CHILD)
+    facts = child(consents=(own, aunt), relationships=(*mother, household))
+    assert why(SOCIAL, MEDICAL, facts) == "R4-representative-missing"
+    elsewhere = replace(mother[0], to="person-other-child", may_consent=False, ref=replace(mother[0].ref, id="other"))
+    facts = child(consents=(own, given(root)), relationships=(*mother, elsewhere))
+    assert view(SOCIAL, MEDICAL, facts) is View.SUMMARY
+
+
+def test_a_stated_denial_for_one_purpose_refuses_all_that_is_asked() -> None:
+    """Asked for two purposes, of which one is denied in words and one by the base rule, the words count."""
+    root = {"type": "deny", "provision": [provision("deny", purpose=["TREAT"])]}
+    facts = child(plans=(plan("social"),), consents=(given(root, by=CHILD),))
+    for purposes, expected in ((("CAREMGT",), View.SUMMARY), (("CAREMGT", "TREAT"), View.NONE)):
+        asked = frozenset(Purpose(one) for one in purposes)
+        assert view(SOCIAL, MEDICAL, facts, purposes=asked) is expected
+
+
+def test_an_actor_with_a_role_and_an_identifier_is_compared_by_both() -> None:
+    """Where names can be compared and differ, the role alone does not make it that agency."""
+    nurse = {"system": "urn:role", "code": "nurse"}
+    actor = {"role": {"coding": [nurse]}, "reference": {"identifier": {"system": "urn:agency", "value": "court"}}}
+    party = agency(SOCIAL, roles=(Code("urn:role", "nurse"),))
+    assert answer({"type": "permit", "actor": [actor]}, party) is Result.NOT_APPLICABLE
+    assert answer({"type": "permit", "actor": [{"role": {"coding": [nurse]}}]}, party) is Result.PERMIT
+
+
+def test_one_code_that_cannot_be_read_among_others_is_one_too_many() -> None:
+    """A class beside one that has only words is not read in full, and permits nothing."""
+    good = provision(classes=[MEDICAL])
+    assert answer(good, agency(SOCIAL)) is Result.PERMIT
+    assert answer(good | {"class": [*good["class"], {"display": "all"}]}, agency(SOCIAL)) is Result.INDETERMINATE
+
+
+def test_exceptions_of_r5_need_a_base_from_somewhere() -> None:
+    """Several provisions without a decision stand on the policy rule; without one of those nobody can read them."""
+    exceptions = [provision("permit", classes=[MEDICAL]), provision("deny", classes=[REFERRAL])]
+    asked = Ask(agency(SOCIAL), agency(Sector.HEALTH), "CAREMGT", "disclose", AT, "Asia/Ho_Chi_Minh")
+    results = []
+    for rule in ("OPTIN", "OPTOUT", "OTHER", ""):
+        resource = consent_of({}) | {"provision": exceptions}
+        if rule:
+            resource["policyRule"] = {"coding": [{"code": rule}]}
+        results.append(judge_tree(read_consent(resource), asked, item(DataClass.ATTENDANCE)).result)
+    assert results == [Result.PERMIT, Result.DENY, Result.INDETERMINATE, Result.INDETERMINATE]
+
+
+def test_only_a_barred_guardians_withdrawal_that_was_made_alarms() -> None:
+    """R8: recorded, no effect, an alarm; not before it is made, and not for anybody else's."""
+    root = provision(to=SOCIAL, classes=[MEDICAL])
+    for by, moment, alarms in (
+        (FATHER, AT, ("barred-withdrawal",)),
+        (FATHER, AT + timedelta(seconds=1), ()),
+        (FATHER, None, ()),
+        ("person-mother", AT, ()),
+    ):
+        taken = given(root, withdrawn_at=moment, withdrawn_by=by)
+        facts = child(consents=(taken, given(root, by=CHILD)), suspicions=(suspect(),))
+        facts = replace(facts, relationships=(*facts.relationships, father()))
+        decision = decide(ask(SOCIAL, item(MEDICAL)), facts)
+        assert decision.alarms == alarms
+        assert decision.leaves == (by == FATHER)
+
+
+def test_a_permit_by_consent_names_its_clause_and_a_silent_one_is_no_denial() -> None:
+    """The reason leads to the clause; consents about something else leave the outcome at no consent, or deny by it."""
+    facts = both(provision(to=SOCIAL, classes=[MEDICAL]))
+    decision = decide(ask(SOCIAL, item(MEDICAL)), facts)
+    assert decision.verdicts[0].reasons[0].rule == "Consent/by-person-mother#provision"
+    assert decide(ask(SOCIAL, item(DataClass.NARRATIVE)), child()).outcome is Outcome.NO_CONSENT
+    opposed = child(consents=(given({"type": "deny"}, by=CHILD),))
+    assert decide(ask(SOCIAL, item(MEDICAL)), opposed).outcome is Outcome.DENY
+
+
+def test_nevers_come_first_in_every_policy() -> None:
+    """A policy in which a refusal could be heard before a closed flow cannot be read."""
+    documents = dict(consent.policy_documents())
+    name = next(name for name, content in documents.items() if content.get("part") == "law")
+    steps = list(documents[name]["precedence"])
+    assert consent.read_policy(documents).editions
+    late = [step for step in steps if step != "never-flow"]
+    late.insert(late.index("refusal") + 1, "never-flow")
+    for order_ in (late, steps[1:] + steps[:1], steps[:-1]):
+        with pytest.raises(consent.UnreadablePolicy):
+            consent.read_policy({**documents, name: {**documents[name], "precedence": order_}})
+
+
 # --- moments, labels, releases ------------------------------------------------------------------------------
 
 
@@ -195,6 +287,16 @@ def test_a_label_is_said_in_its_own_system() -> None:
     assert coding_of("V")["system"] == CONFIDENTIALITY
     assert coding_of("attendance")["system"].endswith("CodeSystem/data-class")
     assert coding_of("shelter-location")["system"].endswith("CodeSystem/taint")
+
+
+def test_rubbish_among_labels_is_passed_over() -> None:
+    """What is no coding says nothing, and the class beside it still counts."""
+    good = {"system": "https://hub.onestop.example/fhir/CodeSystem/data-class", "code": "attendance"}
+    meta = {"security": ["rubbish", 7, {"code": 7}, good]}
+    resource = {"resourceType": "Observation", "meta": meta}
+    bundle = {"resourceType": "Bundle", "entry": [{"fullUrl": "urn:uuid:0", "resource": resource}]}
+    (one,) = consent.items_of(bundle)
+    assert (one.data_class, one.labels) == (DataClass.ATTENDANCE, frozenset())
 
 
 def released(*resources: dict[str, Any], places: tuple[Verdict, ...] = ()) -> list[dict[str, Any]]:

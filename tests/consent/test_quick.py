@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from random import Random
 
@@ -10,6 +11,8 @@ import pytest
 from tests.consent.bundles import Bundles
 from tests.consent.invariants import walk
 from tests.consent.invariants_of_release import CHECKS, release_of
+from tests.consent.test_exhaustive import ALPHABETS, compare, over
+from tests.consent.world import consent_of
 from tests.consent.worlds import Pool
 
 SEEDS = {"check_14_what_leaves_is_valid_and_whole": 8}
@@ -33,6 +36,17 @@ def test_the_first_worlds(start: int) -> None:
     """No invariant of decisions fails in a few worlds."""
     failed, _, _ = walk(start, 30, pool())
     assert not failed
+
+
+def test_the_first_trees() -> None:
+    """Every tree of one or two provisions is judged as the plain model judges it."""
+    seen: Counter[str | None] = Counter()
+    letters = ALPHABETS["one purpose, class or label"]
+    for one in letters:
+        compare(consent_of(one), ("TREAT",), "hub", seen)
+        for two in letters:
+            compare(consent_of(over(one, two)), ("TREAT",), "hub", seen)
+    assert set(seen) == {"permit", "deny", "unsure", None}
 
 
 @pytest.mark.parametrize("name", [name for name in CHECKS if not name.startswith("check_13")])
