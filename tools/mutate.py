@@ -350,7 +350,7 @@ def main() -> int:
         "-p",
         "no:xdist",
         "-k",
-        "not hypothesis and not plain",
+        "not hypothesis and not plain and not page_of_rules",
         "tests/consent",
     ]
     pytest.main(arguments, plugins=[runner])
