@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -58,6 +59,7 @@ SOCIAL = Sector.SOCIAL
 CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 ODD = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "XYZZY"}
 EDITION = policy().at(AT)
+DOCUMENTS = consent.policy_documents()
 
 
 def both(root: dict[str, Any], **changes: Any) -> Any:
@@ -85,7 +87,7 @@ def test_an_order_without_items_backs_no_referral() -> None:
     facts = child(orders=(order(line(DataClass.FORENSIC)),), referrals=(referral(order_number="12/QĐ"),))
     asked = {"event": Event.REFERRAL_REQUEST, "referral": "referral-1"}
     assert view(Sector.HEALTH, REFERRAL, facts, **asked) is View.FULL
-    empty = replace(facts, orders=(order(),))
+    empty = replace(facts, orders=(order(body="police"),))
     assert view(Sector.HEALTH, REFERRAL, empty, **asked) is View.NONE
 
 
@@ -120,6 +122,40 @@ def test_glass_that_nobody_looked_through_needs_no_review() -> None:
     decision = decide(ask(SOCIAL, item(MEDICAL)), child(plans=(plan("social"),), emergencies=(broken,)))
     assert decision.leaves
     assert "review-break-glass" not in {task.kind for task in decision.tasks}
+
+
+def test_kin_of_somebody_else_is_not_linked() -> None:
+    """The mother's sister is no kin of the suspect father."""
+    tie = Relationship(replace(father().ref, id="kin"), AUNT, Tie.KIN, "person-mother")
+    facts = child(relationships=(*child().relationships, father(), tie), suspicions=(suspect(),))
+    assert why(Party(id=AUNT, person=True), DataClass.DEMOGRAPHICS, facts) != "R40-linked"
+
+
+def test_another_agencys_role_is_not_mine() -> None:
+    """Somebody examines elsewhere: the hospital that does not sees nothing of the examination."""
+    facts = child(orders=(order(line(DataClass.FORENSIC, "health")),))
+    assert view(Sector.HEALTH, DataClass.FORENSIC, replace(facts, team=(member("court", "examiner"),))) is View.NONE
+    assert view(Sector.HEALTH, DataClass.FORENSIC, replace(facts, team=(member("health", "examiner"),))) is View.FULL
+
+
+def test_what_has_no_beginning_does_not_stand_in_the_way() -> None:
+    """An emergency without a start, or a consent that nobody dated, counts for nothing and breaks nothing."""
+    facts = child(plans=(plan("social"),), emergencies=(emergency("social", span=Span()),))
+    assert view(SOCIAL, MEDICAL, facts) is View.SUMMARY
+    undated = given(provision(to=SOCIAL, classes=[MEDICAL]), by=CHILD, given_at=None)
+    facts = child(plans=(plan("social"),), consents=(undated,))
+    assert view(SOCIAL, MEDICAL, facts) is View.SUMMARY
+    assert "internal-error" not in {task.kind for task in decide(ask(SOCIAL, item(MEDICAL)), facts).tasks}
+
+
+def test_one_doubt_among_several_items_is_the_outcome() -> None:
+    """Nothing leaves, and of one thing nobody could tell why not: indeterminate, not denied."""
+    odd = provision(to=SOCIAL, classes=[MEDICAL], purpose=["CAREMGT"])
+    odd["purpose"][0]["code"] = "XYZZY"
+    items = (item(MEDICAL, place="a"), item(DataClass.ATTENDANCE, place="b"))
+    assert decide(ask(SOCIAL, *items), both(odd)).outcome is Outcome.INDETERMINATE
+    assert decide(ask(SOCIAL, *items[::-1]), both(odd)).outcome is Outcome.INDETERMINATE
+    assert decide(ask(SOCIAL, items[1]), both(odd)).outcome is not Outcome.INDETERMINATE
 
 
 # --- consents -----------------------------------------------------------------------------------------------
@@ -260,10 +296,9 @@ def test_a_permit_by_consent_names_its_clause_and_a_silent_one_is_no_denial() ->
 
 def test_nevers_come_first_in_every_policy() -> None:
     """A policy in which a refusal could be heard before a closed flow cannot be read."""
-    documents = dict(consent.policy_documents())
+    documents = dict(DOCUMENTS)
     name = next(name for name, content in documents.items() if content.get("part") == "law")
     steps = list(documents[name]["precedence"])
-    assert consent.read_policy(documents).editions
     late = [step for step in steps if step != "never-flow"]
     late.insert(late.index("refusal") + 1, "never-flow")
     for order_ in (late, steps[1:] + steps[:1], steps[:-1]):
@@ -287,6 +322,35 @@ def test_a_label_is_said_in_its_own_system() -> None:
     assert coding_of("V")["system"] == CONFIDENTIALITY
     assert coding_of("attendance")["system"].endswith("CodeSystem/data-class")
     assert coding_of("shelter-location")["system"].endswith("CodeSystem/taint")
+
+
+def test_a_day_is_inside_a_period_that_is_that_day() -> None:
+    """A clinical date of a day against a period of days: inside, outside, and undecidable where it only touches."""
+    asked = Ask(agency(SOCIAL), agency(Sector.HEALTH), "CAREMGT", "disclose", AT, "Asia/Ho_Chi_Minh")
+    for start, end, expected in (
+        ("2026-06-01", "2026-06-01", Result.PERMIT),
+        ("2026-06-02", "2026-06-03", Result.NOT_APPLICABLE),
+        ("2026-06-01T12:00:00+07:00", "2026-06-03", Result.INDETERMINATE),
+    ):
+        root = {"type": "permit", "dataPeriod": {"start": start, "end": end}}
+        dated = item(MEDICAL, at=date(2026, 6, 1))
+        assert judge_tree(read_consent(consent_of(root)), asked, dated).result is expected
+
+
+def test_a_key_makes_ids_of_the_right_shape() -> None:
+    """What is rekeyed has UUIDs again, other ones for another key, and references follow."""
+    entries = [
+        {"fullUrl": "urn:uuid:a", "resource": {"resourceType": "Patient", "id": "p"}},
+        {"fullUrl": "urn:uuid:b", "resource": {"resourceType": "Flag", "subject": {"reference": "Patient/p"}}},
+    ]
+    keyed = [consent.rekey({"resourceType": "Bundle", "entry": entries}, key)["entry"] for key in (b"1", b"2")]
+    for found in keyed:
+        urls = [one["fullUrl"].removeprefix("urn:uuid:") for one in found]
+        assert [str(UUID(one)) for one in urls] == urls
+        assert [UUID(one).version for one in urls] == [4, 4]
+        assert found[1]["resource"]["subject"]["reference"] == found[0]["fullUrl"]
+        assert found[0]["resource"]["id"] == urls[0]
+    assert keyed[0][0]["fullUrl"] != keyed[1][0]["fullUrl"]
 
 
 def test_rubbish_among_labels_is_passed_over() -> None:
@@ -315,6 +379,9 @@ def test_a_resource_by_rules_of_its_own_does_not_leave() -> None:
     assert len(released(flag)) == 1
     assert released(flag | {"implicitRules": "urn:x"}) == []
     assert released(flag | {"modifierExtension": [{"url": "urn:x"}]}) == []
+    kept = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
+    rubbish = ["rubbish", {"url": "urn:x", "valueCode": "x"}, {**kept, "valueCode": 7}, kept]
+    assert released(flag | {"extension": rubbish})[0]["extension"] == [kept]
 
 
 def test_the_highest_confidentiality_leaves_with_it() -> None:
