@@ -119,3 +119,11 @@ def test_a_note_called_an_admission_is_the_admission() -> None:
     reading = read("\r".join([*record, "ORC|NW", "OBR|1|7|8|625-4^Culture^LN", "NTE|1||x", "TXA|1|DIS"]).encode())
     assert reading.head.event is Event.RECORD
     assert {"OBR[1]-4.1", "TXA[1]-2"} <= {loss.place for loss in reading.loss}
+
+
+def test_what_calls_itself_an_oid_and_is_none_is_lost_alone() -> None:
+    """An assigner that says ISO and gives no OID loses that, by place; the number and the message stay."""
+    reading = read(changed("adt-a08-update.hl7", "BN-0001^^^BV-MAU^MR", "BN-0001^^^BV-MAU&W1.2&ISO^MR"))
+    number = packs.resources(reading.strands[0].bundle, "Patient")[0]["identifier"][0]
+    assert (number["value"], "system" in number) == ("BN-0001", False)
+    assert "PID[1]-3.4.2" in {loss.place for loss in reading.loss}
