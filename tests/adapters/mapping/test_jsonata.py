@@ -22,6 +22,6 @@ def test_an_endless_expression_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["$replace($, /(a+)+$/, 'x')", "$sum([1..9999999])", "$pad($, 99999999)", "$now()"])
 def test_what_no_limit_reaches_does_not_load(text: str) -> None:
-    """Repeated groups of regular expressions, ranges and padding run outside the interpreter's steps: a pack with one does not load."""
+    """Repeated groups, ranges and padding run outside the interpreter's steps: a pack with one does not load."""
     with pytest.raises(BrokenPack):
         Expression(text, ROW)
