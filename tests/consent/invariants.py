@@ -138,7 +138,11 @@ def check_03_withdrawing_a_permit_never_reveals_more(case: Case) -> bool:
 
 
 def check_04_narrowing_what_permits_never_reveals_more(case: Case) -> bool:
-    """Drop a purpose of a permit without exceptions, or any kind of fact that grants: nothing opens."""
+    """Drop a purpose of a permit without exceptions, or any kind of fact that grants: nothing opens.
+
+    Only in consents that can be read in full: one that cannot permits nothing, and where it would have permitted it
+    stands in the way of others (indeterminate), which it does not where it says nothing.
+    """
 
     def narrowed(node: Mapping[str, Any], rng: Random) -> dict[str, Any]:
         children = [narrowed(child, rng) for child in provisions(node)]
@@ -146,7 +150,10 @@ def check_04_narrowing_what_permits_never_reveals_more(case: Case) -> bool:
             return {**node, "purpose": node["purpose"][1:]}
         return {**node, "provision": children} if children else dict(node)
 
-    never_more(case.was, case.rewritten("narrowed", 1, narrowed))
+    def narrowing(root: Mapping[str, Any], rng: Random) -> dict[str, Any]:
+        return dict(root) if reference.anywhere(root, reference.unclear) else narrowed(root, rng)
+
+    never_more(case.was, case.rewritten("narrowed", 1, narrowing))
     kind = pick(case.rng, ("treating", "plans", "orders", "reports", "emergencies", "team", "referrals"))
     # A referral can also be what a refusal of its service is about.
     refused = kind == "referrals" and any(one.service for one in case.facts.refusals)

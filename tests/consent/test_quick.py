@@ -38,14 +38,14 @@ def test_the_first_worlds(start: int) -> None:
     assert not failed
 
 
-def test_the_first_trees() -> None:
+@pytest.mark.parametrize("alphabet", ALPHABETS)
+def test_the_first_trees(alphabet: str) -> None:
     """Every tree of one or two provisions is judged as the plain model judges it."""
     seen: Counter[str | None] = Counter()
-    letters = ALPHABETS["one purpose, class or label"]
-    for one in letters:
-        compare(consent_of(one), ("TREAT",), "hub", seen)
-        for two in letters:
-            compare(consent_of(over(one, two)), ("TREAT",), "hub", seen)
+    for one in ALPHABETS[alphabet]:
+        compare(consent_of(one), ("TREAT", "CAREMGT"), "hub", seen)
+        for two in ALPHABETS[alphabet]:
+            compare(consent_of(over(one, two)), ("TREAT", "CAREMGT"), "hub", seen)
     assert set(seen) == {"permit", "deny", "unsure", None}
 
 
