@@ -82,6 +82,7 @@ check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict consent adapters hub
 	$(BIN)/lint-imports
+	$(BIN)/hub pack check adapters/health/hl7v2 --messages 0
 	$(BIN)/python tools/consent_doc.py --check
 
 bench: install-dev

@@ -11,7 +11,7 @@ from typing import Any
 from adapters.checking.chance import Pick
 from adapters.checking.context import answering
 from adapters.checking.generate import messages
-from adapters.checking.law import check_law
+from adapters.checking.law import Breach, Law
 from adapters.checking.samples import SAMPLE_CONTEXT, bundle_text, expected_name, plain
 from adapters.drafting import heads, hints
 from adapters.drafting.codemaps import MapDraft
@@ -32,6 +32,8 @@ from adapters.tree import Node
 _MENDS = 60
 _MADE = 12
 """Messages made of each type to see whether it may be written."""
+_SPARE = 3
+"""Places that a rarer message may lose beside."""
 _ROW = re.compile(r"maps/([\w-]+)\.yaml rows((?:\[\d+\]|\.rows)+)")
 _SUFFIX = {"er7": ".hl7", "xml": ".xml", "json": ".json"}
 
@@ -247,15 +249,15 @@ class _Drafter:
         return Drafted(files, counts(self.messages)[0], doubts, problems, (*self.sources.notes, *self.nobody))
 
     def _both_ways(self) -> None:
-        """Say `direction: both` of each type that keeps the law on samples and made messages; of others why not."""
+        """Say `direction: both` of each type that keeps the law, of others why not; and what each may lose."""
         for message in self.messages:
-            if message.group or message.refs:
-                continue
-            message.direction = "both"
-            why = self._breach(message)
-            if why:
-                message.direction = "in"
-                message.doubts.append(Doubt("direction", f"read only: {why}"))
+            if not (message.group or message.refs):
+                message.direction = "both"
+                why = self._breach(message)
+                if why:
+                    message.direction = "in"
+                    message.doubts.append(Doubt("direction", f"read only: {why}"))
+            message.loss = 2 * self._law(message)[0].lost + _SPARE
 
     def _breach(self, message: MessageDraft) -> str:
         """Why a type cannot be written as it stands; "" when it can."""
@@ -270,8 +272,15 @@ class _Drafter:
                         return "what is written of a sample is read as something else"
         except AdapterError as fault:
             return f"a sample cannot be written: {fault}"
-        breaches = check_law(pack, message.type, messages(pack, message.type, _in_turn(), _MADE, own))
+        _, breaches = self._law(message)
         return f"{breaches[0].place}: {breaches[0].why}".removeprefix(": ") if breaches else ""
+
+    def _law(self, message: MessageDraft) -> tuple[Law, list[Breach]]:
+        """The law as made messages found it, and how they break it; the cap of losses is what this finds out."""
+        pack = load_pack(self.files([]))
+        own = [self.sources.messages[name] for name in message.samples]
+        law = Law(pack, message.type)
+        return law, [one for raw in messages(pack, message.type, _in_turn(), _MADE, own) for one in law.check(raw)]
 
 
 def _in_turn() -> Pick:

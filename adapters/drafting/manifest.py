@@ -27,6 +27,8 @@ class MessageDraft:
     structure: str | dict[str, str] = ""
     schema: str = ""
     direction: str = "in"
+    loss: int = 0
+    """How many places a message may lose: what made ones lost, and as much again."""
     rows: list[DraftRow] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
 
@@ -36,7 +38,7 @@ class MessageDraft:
         for name in ("group", "refs", "strand", "structure", "schema"):
             if getattr(self, name):
                 found[name] = getattr(self, name)
-        return {**found, "map": f"maps/{self.slug}.yaml"}
+        return {**found, "map": f"maps/{self.slug}.yaml", "loss": str(self.loss)}
 
 
 def manifest_text(pack_id: str, sources: Sources, head: Mapping[str, Any], messages: Sequence[MessageDraft]) -> str:

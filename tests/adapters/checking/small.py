@@ -18,7 +18,7 @@ codec: json
 media-types: [application/json]
 head: {key: [id], leaves: {message-id: id}}
 messages:
-  - {type: Record, when: {type: Record}, event: record, map: maps/record.yaml, schema: schemas/record.schema.json}
+  - {type: Record, when: {type: Record}, event: record, map: maps/record.yaml, schema: schemas/record.schema.json, loss: "0"}
 """
 RECORD = """
 shapes:

@@ -1,6 +1,6 @@
 """The packs that ship, built in or beside the source, have no error at rest.
 
-One is left to `hub pack check`: health/hl7v2, whose 28 types take a minute to compile both ways.
+One is left to `make check`: health/hl7v2, whose 28 types take a minute to compile both ways.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples" / "packs"
 FOLDERS = {f"{path.parent.parent.name}/{path.parent.name}": path.parent for path in find_manifests(BUILT_IN, EXAMPLES)}
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", sorted(FOLDERS.keys() - {"health/hl7v2"}))
 def test_a_pack_that_ships_has_no_error_at_rest(name: str) -> None:
     """Loads, holds to R4 and the canonical page, fits itself, and its samples are read into what stands beside them."""
     assert [str(problem) for problem in errors_of(check_static(read_folder(FOLDERS[name])))] == []

@@ -55,7 +55,7 @@ def test_a_pack_shows_what_it_speaks(hub: Run, mau: Path) -> None:
     """Each message type with its event, direction and number of rows; an unknown pack is wrong usage."""
     code, said, _ = hub("pack", "show", "social/mau", "--packs", mau)
     assert code == 0
-    assert said.splitlines()[-1].split() == ["Record", "record", "both", "5", "-"]
+    assert said.splitlines()[-1].split() == ["Record", "record", "both", "5", "0"]
     assert hub("pack", "show", "social/mau")[0] == 64
 
 
