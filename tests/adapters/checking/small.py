@@ -19,7 +19,7 @@ media-types: [application/json]
 head: {key: [id], leaves: {message-id: id}}
 messages:
   - {type: Record, when: {type: Record}, event: record, map: maps/record.yaml, schema: schemas/record.schema.json, loss: "0"}
-"""
+"""  # noqa: E501
 RECORD = """
 shapes:
   spoken:
