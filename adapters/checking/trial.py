@@ -17,6 +17,9 @@ from consent.vocabulary import Event
 _MOST = 12
 """Breaches told for each message type and part: the first ones say enough."""
 
+_ENOUGH = 20
+"""Made messages that can show a declared number of losses to be idle."""
+
 
 def check_messages(
     pack: Pack, files: Mapping[str, bytes], others: Mapping[str, Pack], pick: Pick, count: int
@@ -33,7 +36,7 @@ def check_messages(
             continue
         own = [raw for raw in samples if _is(pack, raw, type_)]
         made = list(messages(pack, type_, pick, count, samples)) if count else []
-        found += _told(f"law {type_}", check_law(pack, type_, [*own, *made]), len(own))
+        found += _told(f"law {type_}", check_law(pack, type_, [*own, *made], idle=count >= _ENOUGH), len(own))
         for raw in (*own, *made[: max(count // 4, 1)]):
             bundles += _read(pack, raw)
     for other in {pack.id: pack, **others}.values():
