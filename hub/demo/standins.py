@@ -159,8 +159,8 @@ class HospitalSystem:
     def _converse(self, line: socket.socket) -> None:
         with line:
             while raw := _frame(line):
+                self.mail.put(Letter(raw))  # kept before it is acknowledged
                 line.sendall(b"\x0b" + _accepted(raw) + b"\x1c\r")
-                self.mail.put(Letter(raw))
 
 
 def _frame(line: socket.socket) -> bytes | None:
@@ -215,13 +215,13 @@ class WebhookSystem:
                 raw = self.rfile.read(int(self.headers["content-length"]))
                 letter = Letter(raw, {name.lower(): value for name, value in self.headers.items()})
                 signed = system._signed(letter)
-                self.send_response(202 if signed else 401)
-                self.send_header("content-length", "0")
-                self.end_headers()
-                if signed:
+                if signed:  # kept before it is answered: whoever has the answer finds the letter
                     system.mail.put(letter)
                 else:
                     system.forged.append(letter)
+                self.send_response(202 if signed else 401)
+                self.send_header("content-length", "0")
+                self.end_headers()
 
             def log_message(self, format: str, *args: Any) -> None:
                 """A stand-in keeps no log."""

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
-from adapters.codecs.er7_ack import acknowledge, reject_garbage, reply_code
 
+from adapters.codecs.er7_ack import acknowledge, reject_garbage, reply_code
 from adapters.errors import Malformed, Refusal, TooLarge, Unsupported
 from adapters.pack import Context, Head, Pack
 from hub import exchange

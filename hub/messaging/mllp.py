@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.codecs.er7_ack import Ack, read_ack
-
 from hub.clock import Clock
 from hub.errors import Ambiguous, Permanent, Transient
 from hub.messaging.frames import Frame, FrameReader, Kind, frame

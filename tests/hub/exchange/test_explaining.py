@@ -10,6 +10,7 @@ from hub import explaining
 from hub.errors import NotFound
 from hub.replaying import kept_by
 from hub.storage import audits
+from tests.conftest import SetClock
 from tests.fakes.world import CENTRE, HOSPITAL, NAME, SCHOOL, World, consent, exam, support
 
 ADMIN = "quan-tri"
@@ -70,9 +71,10 @@ def test_every_recipient_is_told_the_same(world: World) -> None:
     assert set(forms[0]) == {"lang", "audience", "explanation"}
 
 
-def test_explaining_is_audited(world: World) -> None:
+def test_explaining_is_audited(world: World, clock: SetClock) -> None:
     """Whoever lists or explains decisions about a child stands in the ledger."""
     record = records(world)[CENTRE]
+    clock.advance(seconds=1)
     explaining.explain(world.parts, ADMIN, record, "vi")
     with world.parts.store.read() as unit:
         read = [each.entry for each in audits.listing(unit, case=world.case(), kinds=("read",))]
