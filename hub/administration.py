@@ -52,6 +52,15 @@ def add_agencies(parts: Parts, actor: str, documents: Iterable[Mapping[str, Any]
     return added
 
 
+def list_officer(parts: Parts, actor: str, agency_id: str, officer: Mapping[str, Any]) -> Agency:
+    """List an officer at an agency, or change what its entry says of them. Raises `NotFound`, `Invalid`."""
+    entry = parts.registry.get(agency_id).document()
+    listed = {one["id"]: one for one in entry.get("officers", ())}
+    known = listed.get(officer.get("id", ""), {})
+    officers = [*(one for name, one in listed.items() if name != officer.get("id")), {**known, **officer}]
+    return add_agencies(parts, actor, [entry | {"officers": officers}])[0]
+
+
 def _offer_to_listed(parts: Parts, actor: str, added: Set[str]) -> None:
     """Offer anew the cases that held something for an officer whom the registry did not know; it may know them now."""
     with parts.store.read() as unit:

@@ -27,7 +27,7 @@ ONLY_AN_OFFICER: Final[Mapping[Lang, str]] = {
     "vi": "Phần niêm phong hoặc chỉ dành cho cán bộ được nêu tên không gửi cho bộ phận tiếp nhận chung: lệnh"
     " (hoặc danh sách nhóm phụ trách) phải nêu số hiệu của cán bộ đọc, và mục đăng ký của cơ quan nhận phải có"
     " cán bộ đó.",
-    "en": "What is sealed, or for a named officer, does not go to the agency's desk: the order (or the case team) has to"
+    "en": "What is sealed, or for a named officer, does not go to the agency's desk: the order (or the case team) must"
     " name the officer who reads by their number, and the registry entry of the agency has to list that officer.",
 }
 """What else it takes where nobody is named who reads."""

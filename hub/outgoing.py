@@ -20,7 +20,7 @@ from adapters.errors import Unwritable
 from adapters.pack import Context, Writing
 from hub.directory.agency import Agency
 from hub.disclosing import Disclosed, disclose_each, release_hash
-from hub.errors import Ambiguous, Fenced, NotFound, Permanent, SendFailed
+from hub.errors import Ambiguous, Fenced, NotFound, Permanent, SendFailed, Stale
 from hub.failpoints import reached
 from hub.lanes import after_failure
 from hub.messaging.transport import Abort, Outbound, Sent
@@ -212,9 +212,12 @@ def _aad(attempt: str) -> bytes:
 def record(parts: Parts, claim: Claim, said: Said) -> None:
     """One commit: the attempt with its frozen bytes and grounds, and its audit row; then a byte may leave.
 
-    Raises :class:`hub.errors.Stale` when the facts changed since the decision, `Fenced` when the claim is lost.
+    Raises :class:`hub.errors.Stale` when the facts changed since the decision, or the way to its officer alone is gone;
+    `Fenced` when the claim is lost.
     """
     at = parts.clock.now()
+    if said.told.officer and not parts.registry.get(said.agency.id).hands_to(said.told.officer, at):
+        raise Stale
     with parts.store.write() as unit:
         key = persons.get_case(unit, claim.delivery.case).vault_key
         new = NewAttempt(

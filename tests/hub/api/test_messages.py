@@ -12,7 +12,7 @@ import pytest
 from hub.api.messages import Handing
 from hub.envelope import Fetched
 from hub.storage import overview
-from tests.fakes.door import Door, places
+from tests.fakes.door import EC, RSA, Door, places
 from tests.fakes.world import HOSPITAL, NAME, PERSONAL_NUMBER, POLICE, SHELTER, exam, patient
 
 MESSAGES = f"/agencies/{HOSPITAL}/messages"
@@ -165,6 +165,35 @@ def test_an_inbox_is_its_owners(door: Door) -> None:
     assert door.http.get(path).status_code == 401
     assert door.ask(SHELTER, "GET", f"{path}/{'0' * 32}").status_code == 404
     assert door.ask(SHELTER, "POST", f"{path}/{'0' * 32}/ack").status_code == 404
+
+
+def test_an_officer_reads_the_inbox_and_does_nothing_else(door: Door) -> None:
+    """With a key of their own they get a token that fetches; it speaks for nobody, and ends with their entry."""
+    inbox = {"transports": {"out": {"type": "inbox"}}, "jwks": {"keys": [RSA.as_dict(private=False)]}}
+    officer = {"id": "DTV-017", "jwks": {"keys": [EC.as_dict(private=False)]}}
+    door.know(POLICE, **inbox, officers=[officer])
+    who, path = f"{POLICE}/DTV-017", f"/agencies/{POLICE}/inbox"
+    assert door.ask(who, "GET", path).json() == {"deliveries": []}
+    assert door.ask(who, "GET", f"{path}/{'0' * 32}").status_code == 404
+    assert door.ask(who, "POST", f"{path}/{'0' * 32}/ack").status_code == 404
+    for method, other in (
+        ("GET", f"/agencies/{SHELTER}/inbox"),
+        ("POST", f"/agencies/{POLICE}/messages"),
+        ("GET", f"/agencies/{POLICE}/messages/{'0' * 32}"),
+        ("POST", "/fhir"),
+        ("GET", "/tasks"),
+    ):
+        assert door.ask(who, method, other).status_code in (403, 404, 405)
+    door.know(POLICE, **inbox, officers=[officer | {"valid_to": "2026-01-01T00:00:00+07:00"}])
+    assert door.ask(who, "GET", path).status_code == 401
+    assert door.ask_token(door.claims(who)).status_code == 401
+
+
+def test_a_fetched_message_says_for_whom_it_is() -> None:
+    """The same header as on a webhook; a message for the desk has none."""
+    sealed, plain = (Handing(Fetched("d", "a", "o", b"", attention=each)) for each in ("DTV-017", ""))
+    assert sealed.headers["hub-attention"] == "DTV-017"
+    assert "hub-attention" not in plain.headers
 
 
 def test_problems_hold_no_personal_data(door: Door) -> None:

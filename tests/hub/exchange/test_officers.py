@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
+from adapters.library import load_packs
 from consent.vocabulary import HUB_BASE
 from hub import administration, casework, exchange
 from hub.errors import Ambiguous, Forbidden, NotFound
@@ -17,13 +18,16 @@ from hub.explaining import ONLY_AN_OFFICER, explain
 from hub.messaging.transport import Outbound
 from hub.preview import Supposed, preview
 from hub.security.tokens import Caller
+from hub.security.vault import Vault
 from hub.states import AttemptState, DeliveryState
 from hub.storage import attempts, audits
+from hub.storage.store import Store
 from tests.conftest import SetClock
 from tests.fakes.world import (
     CENTRE,
     HOSPITAL,
     POLICE,
+    SHELTER,
     STAND_IN,
     Json,
     World,
@@ -54,9 +58,9 @@ STREET = "Số 00 Đường Thử Nghiệm"
 
 
 @cache
-def keys() -> Json:
+def keys(officer: str) -> Json:
     """The public half of a key pair of an officer's own."""
-    found: Json = ECKey.generate_key("P-384", {"kid": "k1"}, private=True).as_dict(private=False)
+    found: Json = ECKey.generate_key("P-384", {"kid": officer}, private=True).as_dict(private=False)
     return {"keys": [found]}
 
 
@@ -114,7 +118,7 @@ def list_officers(
     world: World, *officers: str, id_: str = POLICE, out: str = "webhook", with_keys: bool = False
 ) -> None:
     """The agency's entry says to whom it can hand what is marked to their attention."""
-    listed = [{"id": one, **({"jwks": keys()} if with_keys else {})} for one in officers]
+    listed = [{"id": one, **({"jwks": keys(one)} if with_keys else {})} for one in officers]
     more: dict[str, Any] = {"alternate": STAND_IN} if id_ == POLICE else {}
     administration.add_agencies(
         world.parts, "quan-tri", [agency(id_, "police", "investigators", out, officers=listed, **more)]
@@ -249,6 +253,19 @@ def test_a_linked_unit_s_officer_is_not_told(world: World) -> None:
     assert says(world, PICTURE, STAND_IN) == []
 
 
+def test_an_alternate_addressee_s_officer_is_told_if_an_order_names_one_there(world: World) -> None:
+    """The linked unit is bypassed; the officer whom an order names at the other unit gets the picture (R40)."""
+    suspect = world.relate("Cán Bộ Thử-Nghiệm")
+    world.fact("staff", {"person": suspect, "agency": POLICE})
+    world.fact("suspect", {"person": suspect})
+    list_officers(world, MINH, id_=STAND_IN)
+    verified(world, for_officer(MINH, "photographs", "demographics", recipient=STAND_IN))
+    world.say(HOSPITAL, evidence())
+    world.deliver_all()
+    assert world.wire.to(POLICE) == []
+    assert says(world, PICTURE, STAND_IN) == [MINH]
+
+
 def test_the_ledger_names_the_officer(world: World) -> None:
     """Who was told is on record, with the seal among the obligations that the decision gave."""
     verified(world, for_officer(LAN, "photographs"))
@@ -277,6 +294,25 @@ def test_a_resend_goes_to_the_same_officer_with_the_same_bytes(world: World, clo
     world.deliver_all()
     first, second = [each for each in kept if each.attention]
     assert (first.raw, first.outbound_id, first.attention) == (second.raw, second.outbound_id, second.attention)
+
+
+def test_photographs_arrive_in_the_police_s_own_format(store: Store, vault: Vault, clock: SetClock) -> None:
+    """Their XML holds the picture as a document, once the message is about it."""
+    world = World(store, vault, clock, **{"police/niem": load_packs()["police/niem"]})
+    world.say(POLICE, forensic_request())
+    verified(world, order({HOSPITAL: ("referral", "demographics"), POLICE: ("forensic", "demographics", "referral")}))
+    verified(world, for_officer(LAN, "photographs"))
+    packs = {"in": ["test/plain"], "out": "police/niem"}
+    entry = agency(POLICE, "police", "investigators", officers=[{"id": LAN}], alternate=STAND_IN, packs=packs)
+    administration.add_agencies(world.parts, "quan-tri", [entry])
+    about = evidence()
+    about["entry"][0]["resource"]["focus"].append(reference("photo"))
+    world.say(HOSPITAL, about)
+    world.deliver_all()
+    desk, sealed = (each for each in world.wire.to(POLICE) if each.type == "ForensicExamResult")
+    assert (desk.attention, sealed.attention) == ("", LAN)
+    assert PICTURE.encode() not in desk.raw
+    assert f"<cp:BinaryBase64Object>{PICTURE}</cp:BinaryBase64Object>".encode() in sealed.raw
 
 
 # --- who can be reached alone --------------------------------------------------------------------------------------
@@ -327,14 +363,14 @@ def fetching(world: World) -> World:
     return world
 
 
-def everything(world: World, officer: str = "") -> bytes:
-    """Fetch and confirm all that one reader of the police finds."""
+def everything(world: World, officer: str = "", agency_id: str = POLICE) -> bytes:
+    """Fetch and confirm all that one reader of an agency finds."""
     found = b""
-    while waiting := exchange.inbox(world.parts, POLICE, officer=officer):
-        fetched = exchange.fetch(world.parts, POLICE, waiting[0].delivery, officer)
+    while waiting := exchange.inbox(world.parts, agency_id, officer=officer):
+        fetched = exchange.fetch(world.parts, agency_id, waiting[0].delivery, officer)
         assert fetched.attention == officer
         fetched.done()
-        exchange.confirm(world.parts, POLICE, waiting[0].delivery, officer)
+        exchange.confirm(world.parts, agency_id, waiting[0].delivery, officer)
         found += fetched.raw
     return found
 
@@ -385,6 +421,16 @@ def test_without_a_key_of_her_own_nothing_sealed_waits_in_an_inbox(world: World)
     assert ("alarm", "officer-unreachable") in world.tasks()
 
 
+def test_once_she_has_left_nothing_is_held_up(fetching: World) -> None:
+    """She never fetched and her entry ends: what was for her alone is closed, and the desk's next message is there."""
+    everything(fetching)
+    fetching.say(HOSPITAL, evidence("EV-2", {"trace": observation("74384-9", "10828004", "forensic")}))
+    assert everything(fetching) == b""
+    list_officers(fetching, MINH, out="inbox", with_keys=True)
+    assert exchange.inbox(fetching.parts, POLICE) == ()
+    assert b"10828004" in everything(fetching)
+
+
 def test_an_officer_s_token_reads_that_inbox_and_does_nothing_else(world: World) -> None:
     """She is not the agency: she speaks for nobody and reads nobody else's inbox."""
     caller = Caller("officer", f"{POLICE}/{LAN}", frozenset())
@@ -427,6 +473,17 @@ def test_a_shelter_s_address_never_reaches_a_linked_unit(world: World) -> None:
     world.deliver_all()
     assert world.wire.to(POLICE) == []
     assert says(world, STREET, STAND_IN) == []
+
+
+def test_the_shelter_s_named_worker_reads_the_address(world: World) -> None:
+    """A plan names the shelter, the team its worker: she reads where it is, the shelter's desk does not (R31)."""
+    entry = agency(SHELTER, "social", "shelter", "inbox", officers=[{"id": "NV-3", "jwks": keys("NV-3")}])
+    administration.add_agencies(world.parts, "quan-tri", [entry])
+    world.fact("team", {"agency": SHELTER, "role": "shelter", "officer": "NV-3"})
+    world.fact("plan", {"members": [SHELTER], "approved_by": "truong-phong", "start": "2026-11-20T00:00:00Z"})
+    world.say(HOSPITAL, evidence(more={"place": shelter()}))
+    assert STREET.encode() not in everything(world, agency_id=SHELTER)
+    assert STREET.encode() in everything(world, "NV-3", agency_id=SHELTER)
 
 
 # --- preview -------------------------------------------------------------------------------------------------------
