@@ -23,10 +23,6 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-def _thumbprint(key: dict[str, Any]) -> str:
-    return import_key(key).thumbprint()
-
-
 def _zoned(value: datetime | None) -> datetime | None:
     if value is not None and value.tzinfo is None:
         raise ValueError("a time needs its zone, e.g. 2026-07-01T00:00:00+07:00")
@@ -232,7 +228,8 @@ class Agency(_Entry):
     @model_validator(mode="after")
     def _keys_are_their_own(self) -> Agency:
         """A key that the agency or a colleague holds too would not tell who fetches."""
-        held = [_thumbprint(key) for one in (self, *self.officers) for key in one.jwks.keys]
+        sets = (self.jwks, *(one.jwks for one in self.officers))
+        held = [import_key(key).thumbprint() for each in sets for key in each.keys]
         if self.officers and len(set(held)) != len(held):
             raise ValueError("an officer's key is the officer's alone, not the agency's or another officer's")
         return self

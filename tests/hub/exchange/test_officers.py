@@ -53,6 +53,7 @@ D = DeliveryState
 LAN, MINH = "DTV-017", "DTV-204"
 """Two investigators, by the numbers that an order names them by."""
 PICTURE = "c3ludGhldGljLXBpY3R1cmU="
+NEIGHBOUR = "Hàng Xóm Thử-Nghiệm"
 WORDS = "Ghi chú thử nghiệm"
 STREET = "Số 00 Đường Thử Nghiệm"
 
@@ -475,6 +476,19 @@ def test_a_shelter_s_address_never_reaches_a_linked_unit(world: World) -> None:
     assert says(world, STREET, STAND_IN) == []
 
 
+@pytest.mark.parametrize(("kind", "told"), [("vital", [LAN]), ("break-glass", [])])
+def test_in_danger_the_officer_who_responds_learns_where(
+    world: World, clock: SetClock, kind: str, told: list[str]
+) -> None:
+    """Immediate danger, asserted with the officer's number, opens the address to that officer; breaking the glass is
+    a way to read for some hours, and hands nothing over."""
+    danger = {"agency": POLICE, "reason": "đe dọa", "kind": kind, "officer": LAN, "second_factor": True}
+    world.fact("emergency", danger | {"start": clock.now().isoformat()})
+    world.say(HOSPITAL, evidence(more={"place": shelter()}))
+    world.deliver_all()
+    assert says(world, STREET) == told
+
+
 def test_the_shelter_s_named_worker_reads_the_address(world: World) -> None:
     """A plan names the shelter, the team its worker: she reads where it is, the shelter's desk does not (R31)."""
     entry = agency(SHELTER, "social", "shelter", "inbox", officers=[{"id": "NV-3", "jwks": keys("NV-3")}])
@@ -484,6 +498,30 @@ def test_the_shelter_s_named_worker_reads_the_address(world: World) -> None:
     world.say(HOSPITAL, evidence(more={"place": shelter()}))
     assert STREET.encode() not in everything(world, agency_id=SHELTER)
     assert STREET.encode() in everything(world, "NV-3", agency_id=SHELTER)
+
+
+# --- the reporter --------------------------------------------------------------------------------------------------
+
+
+def test_who_reported_is_known_to_the_named_officer_only(world: World) -> None:
+    """The report is owed to the police and the team names their officer: she learns who reported, the desk does not."""
+    neighbour = {"resourceType": "RelatedPerson", "patient": reference("child"), "name": [{"text": NEIGHBOUR}]}
+    allegation = {
+        "resourceType": "Condition",
+        "code": coded(f"{HUB_BASE}/CodeSystem/abuse-type", "physical"),
+        "subject": reference("child"),
+    }
+    parts = {
+        "child": patient(),
+        "said": labelled(allegation, "allegation"),
+        "who": labelled(neighbour, "reporter-identity"),
+    }
+    world.fact("report", {"owed_to": [POLICE]})
+    world.fact("team", {"agency": POLICE, "role": "investigator", "officer": LAN})
+    world.say(HOSPITAL, message("report", "RP-1", "said", parts))
+    world.deliver_all()
+    assert says(world, "abuse-type") == ["", LAN]
+    assert says(world, NEIGHBOUR) == [LAN]
 
 
 # --- preview -------------------------------------------------------------------------------------------------------
