@@ -91,7 +91,10 @@ def set_officer(
     entry |= {"jwks": read_object(keys_file)} if keys_file else {}
     entry |= {"valid_to": until} if until else {}
     with at_desk(admin, "agency-add") as (parts, caller):
-        administration.list_officer(parts, caller.id, agency_id, entry)
+        listed = administration.list_officer(parts, caller.id, agency_id, entry)
+        at = parts.clock.now()
+    if listed.officer(officer_id, at) and not listed.hands_to(officer_id, at):
+        complain(f"{agency_id}: nothing reaches {officer_id} alone yet; an inbox needs --keys, MLLP cannot do it")
     typer.echo(f"{agency_id}/{officer_id}")
 
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from hub import casework
 from hub.api.messages import Handing
 from hub.envelope import Fetched
 from hub.storage import overview
 from tests.fakes.door import EC, RSA, Door, places
-from tests.fakes.world import HOSPITAL, NAME, PERSONAL_NUMBER, POLICE, SHELTER, exam, patient
+from tests.fakes.evidence import PICTURE, evidence, for_officer
+from tests.fakes.world import HOSPITAL, NAME, PERSONAL_NUMBER, POLICE, SHELTER, exam, forensic_request, order, patient
 
 MESSAGES = f"/agencies/{HOSPITAL}/messages"
 
@@ -187,6 +189,32 @@ def test_an_officer_reads_the_inbox_and_does_nothing_else(door: Door) -> None:
     door.know(POLICE, **inbox, officers=[officer | {"valid_to": "2026-01-01T00:00:00+07:00"}])
     assert door.ask(who, "GET", path).status_code == 401
     assert door.ask_token(door.claims(who)).status_code == 401
+
+
+def test_photographs_are_fetched_with_the_officer_s_own_key(door: Door) -> None:
+    """Over HTTP the desk and the officer read the same inbox, and each finds only what is theirs."""
+    inbox = {"transports": {"out": {"type": "inbox"}}, "jwks": {"keys": [RSA.as_dict(private=False)]}}
+    door.know(POLICE, **inbox, officers=[{"id": "DTV-017", "jwks": {"keys": [EC.as_dict(private=False)]}}])
+    door.world.say(POLICE, forensic_request())
+    for body in (order({POLICE: ("forensic", "referral")}), for_officer("DTV-017", "photographs")):
+        entered = door.world.fact("order", body)
+        casework.verify_order(door.parts, "can-bo-b", door.world.case(), entered.fact)
+    door.world.say(HOSPITAL, evidence())
+    officer, path = f"{POLICE}/DTV-017", f"/agencies/{POLICE}/inbox"
+    answer = door.ask_token(door.claims(POLICE), RSA, "RS384", "rsa-1")
+    desk = {"authorization": f"Bearer {answer.json()['access_token']}"}
+    for one in door.http.get(path, headers=desk).json()["deliveries"]:
+        told = door.http.get(f"{path}/{one['delivery']}", headers=desk)
+        assert PICTURE not in told.text
+        assert "hub-attention" not in told.headers
+        assert door.http.post(f"{path}/{one['delivery']}/ack", headers=desk).status_code == 204
+    (sealed,) = door.ask(officer, "GET", path).json()["deliveries"]
+    assert door.http.get(f"{path}/{sealed['delivery']}", headers=desk).status_code == 404
+    told = door.ask(officer, "GET", f"{path}/{sealed['delivery']}")
+    assert PICTURE in told.text
+    assert told.headers["hub-attention"] == "DTV-017"
+    assert door.http.post(f"{path}/{sealed['delivery']}/ack", headers=desk).status_code == 404
+    assert door.ask(officer, "POST", f"{path}/{sealed['delivery']}/ack").status_code == 204
 
 
 def test_a_fetched_message_says_for_whom_it_is() -> None:

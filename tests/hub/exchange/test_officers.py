@@ -19,10 +19,11 @@ from hub.messaging.transport import Outbound
 from hub.preview import Supposed, preview
 from hub.security.tokens import Caller
 from hub.security.vault import Vault
-from hub.states import AttemptState, DeliveryState
+from hub.states import AttemptState
 from hub.storage import attempts, audits
 from hub.storage.store import Store
 from tests.conftest import SetClock
+from tests.fakes.evidence import PICTURE, WORDS, evidence, for_officer, photograph
 from tests.fakes.world import (
     CENTRE,
     HOSPITAL,
@@ -34,27 +35,20 @@ from tests.fakes.world import (
     agency,
     coded,
     forensic_request,
-    identifier,
     labelled,
     message,
     observation,
     order,
-    organization,
     patient,
     reference,
-    report,
-    request,
 )
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """Nothing here depends on which database keeps it."""
 
-D = DeliveryState
 LAN, MINH = "DTV-017", "DTV-204"
 """Two investigators, by the numbers that an order names them by."""
-PICTURE = "c3ludGhldGljLXBpY3R1cmU="
 NEIGHBOUR = "Hàng Xóm Thử-Nghiệm"
-WORDS = "Ghi chú thử nghiệm"
 STREET = "Số 00 Đường Thử Nghiệm"
 
 
@@ -65,47 +59,12 @@ def keys(officer: str) -> Json:
     return {"keys": [found]}
 
 
-def photograph(content_type: str = "image/jpeg") -> Json:
-    """A picture of an injury, as every format brings it; its title and its description are somebody's words."""
-    resource = {
-        "resourceType": "DocumentReference",
-        "identifier": [identifier("FILL", "ANH-1")],
-        "status": "current",
-        "type": coded(f"{HUB_BASE}/CodeSystem/document-category", "photograph"),
-        "category": [coded(f"{HUB_BASE}/CodeSystem/document-category", "photograph")],
-        "subject": reference("child"),
-        "date": "2026-11-22T09:00:00+07:00",
-        "description": WORDS,
-        "content": [{"attachment": {"contentType": content_type, "data": PICTURE, "title": WORDS}}],
-    }
-    return labelled(resource, "photographs")
-
-
 def shelter() -> Json:
     """Where she is safe."""
     address = {"resourceType": "Location", "status": "active", "name": "Nhà mẫu", "address": {"text": STREET}}
     found = labelled(address, "shelter-location")
     found["meta"]["security"].append({"system": f"{HUB_BASE}/CodeSystem/taint", "code": "shelter-location"})
     return found
-
-
-def evidence(key: str = "EV-1", more: Json | None = None) -> Json:
-    """The hospital's forensic result, with photographs."""
-    parts = {
-        "child": patient(),
-        "request": request(status="completed"),
-        "performer": organization("BV-MAU"),
-        "report": report(["trace"], "forensic", placer=True),
-        "trace": observation("74384-9", "258500001", "forensic"),
-        "photo": photograph(),
-    }
-    return message("result", key, "report", parts | (more or {}))
-
-
-def for_officer(officer: str, *names: str, recipient: str = POLICE, number: str = "501/QĐ-MẪU") -> Json:
-    """An order that opens classes of data to one officer."""
-    found = order({recipient: names}, number)
-    return found | {"items": [each | {"officer": officer} for each in found["items"]]}
 
 
 def verified(world: World, body: Json) -> str:
