@@ -9,7 +9,8 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,13 +18,15 @@ from pydantic import ValidationError
 
 from hub.directory import Agency
 from hub.directory.agency import Jwks, Webhook
-from hub.errors import Conflict, Fault, Invalid, NotFound
+from hub.errors import Conflict, Fault, Invalid, KeyLost, NotFound
+from hub.outgoing import UNREACHED
 from hub.parts import Parts
 from hub.security import signing
 from hub.security.tokens import Caller, Role
 from hub.storage import administrators, attempts, audits, deliveries, messages, overview, strands, tasks, tokens
 from hub.storage.audits import Entry, Recorded
 from hub.storage.tasks import Task
+from hub.timely import offer_again
 
 ADMINISTRATOR_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 
@@ -45,7 +48,30 @@ def add_agencies(parts: Parts, actor: str, documents: Iterable[Mapping[str, Any]
         raise Invalid("The registry entry is not valid.", faults=faults)
     added = parts.registry.add_all(given, actor)
     _note(parts, actor, "agency-add", {"agencies": [one.id for one in added]})
+    _offer_to_listed(parts, actor, {one.id for one in added})
     return added
+
+
+def list_officer(parts: Parts, actor: str, agency_id: str, officer: Mapping[str, Any]) -> Agency:
+    """List an officer at an agency, or change what its entry says of them. Raises `NotFound`, `Invalid`."""
+    entry = parts.registry.get(agency_id).document()
+    listed = {one["id"]: one for one in entry.get("officers", ())}
+    known = listed.get(officer.get("id", ""), {})
+    officers = [*(one for name, one in listed.items() if name != officer.get("id")), {**known, **officer}]
+    return add_agencies(parts, actor, [entry | {"officers": officers}])[0]
+
+
+def _offer_to_listed(parts: Parts, actor: str, added: Set[str]) -> None:
+    """Offer anew the cases that held something for an officer whom the registry did not know; it may know them now."""
+    with parts.store.read() as unit:
+        alarms = tasks.listing(unit, kinds=("alarm",), limit=100_000)
+    held = [each for each in alarms if each.reason == UNREACHED and each.subject.get("agency") in added]
+    for each in held:
+        if each.case is not None:
+            with parts.store.write() as unit:
+                tasks.close(unit, each.id, actor, parts.clock.now())
+            with suppress(KeyLost):
+                offer_again(parts, each.case)
 
 
 def webhook_secret(parts: Parts, actor: str, agency_id: str) -> str:

@@ -59,4 +59,6 @@ class Fetched:
     raw: bytes = field(repr=False)
     media_type: str = ""
     type: str = ""
+    attention: str = ""
+    """The officer for whom alone it is; "" = the agency's desk."""
     done: Callable[[], None] = field(default=lambda: None, repr=False)

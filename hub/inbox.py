@@ -17,8 +17,11 @@ from hub.storage.deliveries import Claim, Delivery, Failure
 OPEN = (DeliveryState.PENDING, DeliveryState.UNKNOWN)
 
 
-def inbox(parts: Parts, agency: str, limit: int = 50) -> tuple[Waiting, ...]:
-    """What waits for `agency` to fetch, decided now: what may no longer leave is closed and not listed."""
+def inbox(parts: Parts, agency: str, limit: int = 50, officer: str = "") -> tuple[Waiting, ...]:
+    """What waits for `agency` to fetch, decided now: what may no longer leave is closed and not listed.
+
+    Its desk ("") sees what is for the desk, an officer what is for that officer alone.
+    """
     pack = parts.packs.get(parts.registry.get(agency).packs.out or "")
     if pack is None:
         return ()
@@ -26,22 +29,24 @@ def inbox(parts: Parts, agency: str, limit: int = 50) -> tuple[Waiting, ...]:
     for each in _open(parts, agency):
         if len(found) == limit:
             break
-        if _may_leave(parts, agency, each):
+        if _may_leave(parts, agency, each, officer):
             found.append(Waiting(each.id, pack.media_types[0]))
     return tuple(found)
 
 
-def fetch(parts: Parts, agency: str, delivery: str) -> Fetched:
+def fetch(parts: Parts, agency: str, delivery: str, officer: str = "") -> Fetched:
     """Decide and record one waiting delivery; the fetch is its sending. Raises :class:`hub.errors.NotFound`.
+
+    `officer` is who fetches, "" the agency's desk; what is for another reader is not found.
 
     The attempt stays open until `Fetched.done`; from then on the agency possibly holds it, until it confirms.
     """
     claim = _claim(parts, agency, delivery)
     try:
-        told = outgoing.decide(parts, claim.delivery)
+        told = outgoing.decide(parts, claim.delivery, officer)
         if outgoing.settled(parts, claim, told) is not None:
             raise NotFound
-        if told.recipient != agency:
+        if told.recipient != agency or told.officer != officer:
             outgoing.waits_elsewhere(parts, claim, told)
             raise NotFound
         saying = outgoing.write(parts, claim, told)
@@ -58,7 +63,7 @@ def fetch(parts: Parts, agency: str, delivery: str) -> Fetched:
     except Stale:
         stack.close()
         outgoing.give_back(parts, claim)
-        return fetch(parts, agency, delivery)
+        return fetch(parts, agency, delivery, officer)
 
     def done() -> None:
         with stack:
@@ -72,16 +77,18 @@ def fetch(parts: Parts, agency: str, delivery: str) -> Fetched:
         saying.raw,
         saying.writing.media_type,
         saying.writing.type,
+        officer,
         done,
     )
 
 
-def confirm(parts: Parts, agency: str, delivery: str) -> None:
-    """The agency has it: the delivery is delivered. Raises `NotFound`; a second call changes nothing."""
+def confirm(parts: Parts, agency: str, delivery: str, officer: str = "") -> None:
+    """Whoever fetched it has it: the delivery is delivered. Raises `NotFound`; a second call changes nothing."""
     at = parts.clock.now()
     with parts.store.write() as unit:
         held = _own(deliveries.get(unit, delivery), agency)
         fetched = [each for each in attempts.of_delivery(unit, delivery) if each.agency == agency]
+        fetched = [each for each in fetched if outgoing.read_by(unit, each) == officer]
         if not fetched:
             raise NotFound
         last = fetched[-1]
@@ -96,6 +103,7 @@ def confirm(parts: Parts, agency: str, delivery: str) -> None:
             delivery=held.id,
             attempt=last.id,
             outcome="delivered",
+            detail={"officer": officer} if officer else {},
         )
         audits.record(unit, entry, at)
         if held.state is DeliveryState.SENDING:
@@ -110,12 +118,12 @@ def _open(parts: Parts, agency: str) -> list[Delivery]:
         return [each for each in found if deliveries.is_head(unit, each.id)]
 
 
-def _may_leave(parts: Parts, agency: str, waiting: Delivery) -> bool:
-    """Decide a waiting delivery; one that may not leave is claimed and closed."""
+def _may_leave(parts: Parts, agency: str, waiting: Delivery, officer: str) -> bool:
+    """Decide a waiting delivery for who asks; one that may leave to nobody there is claimed and closed."""
     try:
-        told = outgoing.decide(parts, waiting)
+        told = outgoing.decide(parts, waiting, officer)
         if told.leaves and told.recipient == agency and not outgoing.holds_already(parts, waiting, told):
-            return True
+            return told.officer == officer
     except (KeyLost, NotFound):
         pass
     with contextlib.suppress(NotFound, Fenced):

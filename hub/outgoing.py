@@ -12,27 +12,31 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 import structlog
 
 from adapters.errors import Unwritable
 from adapters.pack import Context, Writing
 from hub.directory.agency import Agency
-from hub.disclosing import Disclosed, disclose, release_hash
-from hub.errors import Ambiguous, Fenced, NotFound, Permanent, SendFailed
+from hub.disclosing import Disclosed, disclose_each, release_hash
+from hub.errors import Ambiguous, Fenced, NotFound, Permanent, SendFailed, Stale
 from hub.failpoints import reached
 from hub.lanes import after_failure
 from hub.messaging.transport import Abort, Outbound, Sent
 from hub.parts import Parts
+from hub.referrals.offering import WAITING
 from hub.states import AttemptState, DeliveryState
 from hub.storage import attempts, audits, deliveries, persons, strands, tasks
 from hub.storage.attempts import Attempt, NewAttempt
-from hub.storage.deliveries import Claim, Delivery, Failure
+from hub.storage.deliveries import Claim, Delivery, Failure, Offer
 from hub.storage.ids import new_id
 from hub.storage.store import Unit
 
 PARKING = frozenset({"order-opens-absolute-never"})
 """Alarms of a decision that stop the delivery until a person has looked (`domain.md`, Orders)."""
+UNREACHED = "officer-unreachable"
+"""Alarm: somebody may be told what is sealed, but the registry knows no way to that officer alone."""
 NAME = "ONESTOP"
 """What the hub calls itself in message headers."""
 
@@ -56,14 +60,25 @@ class Said:
 # --- what holds now, and may it leave? -----------------------------------------------------------------------------
 
 
-def decide(parts: Parts, held: Delivery) -> Disclosed:
-    """Decide this delivery by the facts as they are now. Raises `KeyLost` once its case was erased."""
+def decide(parts: Parts, held: Delivery, officer: str | None = None) -> Disclosed:
+    """Decide this delivery by the facts as they are now. Raises `KeyLost` once its case was erased.
+
+    Of several readers it is for the first who does not hold it yet, or for `officer` ("" = the desk) if that is one.
+    """
+    readers = decide_each(parts, held)
+    lacking = [each for each in readers if each.leaves and not holds_already(parts, held, each)]
+    told = next((each for each in lacking if each.officer == officer), (lacking or readers)[0])
+    return replace(told, others=len(lacking) > 1)
+
+
+def decide_each(parts: Parts, held: Delivery) -> tuple[Disclosed, ...]:
+    """What this delivery may say now to each who reads at the recipient: the desk, and officers named to read more."""
     at = parts.clock.now()
     with parts.store.read() as unit:
         strand = strands.get(unit, held.strand)
         if strand is None:
             raise NotFound
-        return disclose(parts, unit, strand, held.agency, held.purposes, at)
+        return disclose_each(parts, unit, strand, held.agency, held.purposes, at)
 
 
 def settled(parts: Parts, claim: Claim, told: Disclosed) -> DeliveryState | None:
@@ -103,9 +118,9 @@ def _close(parts: Parts, claim: Claim, state: DeliveryState, why: str, told: Dis
 
 
 def holds_already(parts: Parts, held: Delivery, told: Disclosed) -> bool:
-    """Whether the newest message about this strand that reached the recipient said just this."""
+    """Whether the newest message about this strand that reached this reader of the recipient said just this."""
     with parts.store.read() as unit:
-        last = _last_held(unit, held, told.recipient)
+        last = _last_held(unit, held, told)
         return (
             last is not None
             and last.state is AttemptState.DELIVERED
@@ -114,16 +129,23 @@ def holds_already(parts: Parts, held: Delivery, told: Disclosed) -> bool:
         )
 
 
-def _last_held(unit: Unit, held: Delivery, recipient: str) -> Attempt | None:
-    """The newest attempt of this strand that the recipient holds or possibly holds, unless it was recalled since."""
+def _last_held(unit: Unit, held: Delivery, told: Disclosed) -> Attempt | None:
+    """The newest attempt of this strand that its reader holds or possibly holds, unless it was recalled since."""
     recalled = {each.recalls for each in deliveries.listing(unit, case_id=held.case, event="recall", limit=10_000)}
     found = [
         attempt
         for each in deliveries.listing(unit, strand=held.strand, limit=10_000)
         for attempt in attempts.of_delivery(unit, each.id)
-        if attempt.agency == recipient and attempt.state in attempts.HELD and attempt.id not in recalled
+        if attempt.agency == told.recipient and attempt.state in attempts.HELD and attempt.id not in recalled
     ]
+    found = [each for each in found if read_by(unit, each) == told.officer]
     return max(found, key=lambda each: (each.opened_at, each.number), default=None)
+
+
+def read_by(unit: Unit, attempt: Attempt) -> str:
+    """The officer to whose attention an attempt went, as its audit row keeps it; "" = the agency's desk."""
+    rows = audits.listing(unit, delivery=attempt.delivery, kinds=("attempt",), limit=1000)
+    return next((str(row.entry.detail.get("officer", "")) for row in rows if row.entry.attempt == attempt.id), "")
 
 
 # --- in their words ------------------------------------------------------------------------------------------------
@@ -139,7 +161,7 @@ def write(parts: Parts, claim: Claim, told: Disclosed) -> Said:
     hashed = release_hash(parts, told)
     with parts.store.read() as unit:
         again = _same_before(unit, claim.delivery, told.recipient, hashed)
-        earlier = _last_held(unit, claim.delivery, told.recipient)
+        earlier = _last_held(unit, claim.delivery, told)
         frozen = None if again is None else _thaw(parts, unit, again)
     outbound = again.outbound_id if again else new_id()[:20].upper()
     replaces = again.replaces if again else (earlier.outbound_id if earlier else None)
@@ -190,9 +212,12 @@ def _aad(attempt: str) -> bytes:
 def record(parts: Parts, claim: Claim, said: Said) -> None:
     """One commit: the attempt with its frozen bytes and grounds, and its audit row; then a byte may leave.
 
-    Raises :class:`hub.errors.Stale` when the facts changed since the decision, `Fenced` when the claim is lost.
+    Raises :class:`hub.errors.Stale` when the facts changed since the decision, or the way to its officer alone is gone;
+    `Fenced` when the claim is lost.
     """
     at = parts.clock.now()
+    if said.told.officer and not parts.registry.get(said.agency.id).hands_to(said.told.officer, at):
+        raise Stale
     with parts.store.write() as unit:
         key = persons.get_case(unit, claim.delivery.case).vault_key
         new = NewAttempt(
@@ -211,8 +236,21 @@ def record(parts: Parts, claim: Claim, said: Said) -> None:
         if said.agency.id != claim.delivery.agency:
             deliveries.address(unit, claim, said.agency.id)
         audits.record(unit, _entry(parts, unit, claim, "attempt", "recorded", said.told, said.attempt), at)
+        if said.told.others:
+            _offer_rest(unit, claim.delivery, said.told, at)
         _note_tasks(unit, claim.delivery, said.told, at)
     reached("recorded")
+
+
+def _offer_rest(unit: Unit, held: Delivery, told: Disclosed, at: datetime) -> None:
+    """Queue the same once more behind this: somebody else of the recipient has a message of their own to come."""
+    waiting = deliveries.listing(unit, strand=held.strand, states=WAITING)
+    if any(each.agency == held.agency and each.id != held.id for each in waiting):
+        return
+    copied = ("strand", "case", "agency", "lane", "event", "route", "purposes", "deadline", "referral", "recalls")
+    same: dict[str, Any] = {name: getattr(held, name) for name in copied}
+    offered = deliveries.offer(unit, Offer(**same, due_at=at, offered_epoch=told.epoch), at)
+    deliveries.readdress(unit, offered, None if told.recipient == held.agency else told.recipient)
 
 
 def _entry(
@@ -239,7 +277,8 @@ def _entry(
         policy_version=told.decision.policy_version,
         input_hash=told.decision.input_hash,
         read=tuple((each.kind, each.id, each.version) for each in told.decision.read),
-        detail={"event": held.event, "route": held.route, "decision": told.decision.outcome.value},
+        detail={**entry.detail, "decision": told.decision.outcome.value}
+        | ({"officer": told.officer} if told.officer else {}),
         replay=parts.vault.seal(unit, key, told.replay(), f"replay:{attempt or held.id}".encode()),
     )
 
@@ -252,6 +291,9 @@ def _note_tasks(unit: Unit, held: Delivery, told: Disclosed | None, at: datetime
         tasks.start(unit, tasks.NewTask(each.kind, each.reason, "case-worker", held.case, each.due), at)
     for alarm in told.decision.alarms:
         tasks.start(unit, tasks.NewTask("alarm", alarm, "operator", held.case), at)
+    if told.unreached:
+        to = {"agency": told.recipient}
+        tasks.start(unit, tasks.NewTask("alarm", UNREACHED, "operator", held.case, subject=to), at)
     if told.decision.redirect:
         about = {"delivery": held.id}
         tasks.start(unit, tasks.NewTask("alarm", "no-alternate", "operator", held.case, subject=about), at)
@@ -288,6 +330,7 @@ def _send(parts: Parts, claim: Claim, said: Said, abort: Abort) -> Sent:
         deadline=min(claim.delivery.deadline, claim.lease_until),
         abort=abort,
         type=said.writing.type,
+        attention=said.told.officer,
     )
     try:
         return transport.send(outbound)

@@ -25,8 +25,9 @@ from consent.vocabulary import Action, Event, Purpose, View
 from hub import facts, referrals
 from hub.bundles import data_classes_of
 from hub.directory.agency import Agency
-from hub.disclosing import Disclosed, disclose
+from hub.disclosing import Disclosed, disclose, disclose_each
 from hub.errors import Fault, Forbidden, Invalid
+from hub.explaining import ONLY_AN_OFFICER, what_would_change
 from hub.facts import read_body
 from hub.outgoing import NAME
 from hub.parts import Parts
@@ -104,10 +105,10 @@ def preview(
         found = {each.id: [] for each in known.values()}
         for strand in strands.current_of(strands.of_case(unit, case)):
             for routed in _routed(parts, unit, strand, held, at):
-                told = disclose(parts, unit, strand, routed.agency, routed.purposes, at, held)
-                entry, plain = reader.look(strand, told) if reader and told.leaves else (None, False)
-                looks += [entry] if entry else []
-                found.setdefault(told.recipient, []).append(_shown(parts, strand, routed, told, lang, plain))
+                for told in disclose_each(parts, unit, strand, routed.agency, routed.purposes, at, held):
+                    entry, plain = reader.look(strand, told) if reader and told.leaves else (None, False)
+                    looks += [entry] if entry else []
+                    found.setdefault(told.recipient, []).append(_shown(parts, strand, routed, told, lang, plain))
     if looks:
         with parts.store.write() as unit:
             for entry in looks:
@@ -289,6 +290,8 @@ def _shown(
     agency = parts.registry.get(told.recipient)
     reasons = list(dict.fromkeys(each.code for each in told.decision.reasons))
     about: dict[str, Any] = {"event": strand.event, "from": strand.agency, "route": routed.route, "reasons": reasons}
+    about |= {"officer": told.officer} if told.officer else {}
+    about |= {"unreached": list(told.unreached)} if told.unreached else {}
     if lang is not None:
         about["explanation"] = _explained(parts, told, lang)
     if not told.leaves or told.bundle is None:
@@ -305,8 +308,9 @@ def _leaving(told: Disclosed) -> list[str]:
 
 def _explained(parts: Parts, told: Disclosed, lang: Lang) -> list[str]:
     asked, decision = told.disclosure, told.decision
-    changes = consent.changes(asked, told.facts, parts.policy, told.at)
-    return consent.explain(decision, parts.policy, lang, "administrator", asked.items, changes)
+    changes, officer = what_would_change(asked, told.facts, parts.policy, told.at)
+    said = consent.explain(decision, parts.policy, lang, "administrator", asked.items, changes)
+    return said + ([ONLY_AN_OFFICER[lang]] if officer else [])
 
 
 def _written(parts: Parts, agency: Agency, bundle: Bundle, told: Disclosed) -> dict[str, str]:

@@ -11,6 +11,7 @@ import msgspec
 from consent.vocabulary import Basis, Event, View
 from hub.bundles import recall_bundle
 from hub.disclosing import HUB, disclose
+from hub.outgoing import read_by
 from hub.parts import Parts
 from hub.states import Lane, StrandState
 from hub.storage import attempts, audits, deliveries, persons, strands
@@ -51,7 +52,8 @@ def _ended(parts: Parts, unit: Unit, held: Attempt, consent: str, at: datetime) 
     strand = strands.get(unit, delivery.strand)
     if consent not in on_consent or strand is None:
         return False
-    now = disclose(parts, unit, strand, held.agency, delivery.purposes, at).places()
+    officer = read_by(unit, held)
+    now = disclose(parts, unit, strand, held.agency, delivery.purposes, at, officer=officer).places()
     before = _left(parts, unit, held)
     return any(now.get(place, View.NONE).rank < View(view).rank for place, view in before.items())
 

@@ -32,12 +32,17 @@ def look_again(parts: Parts, since: datetime) -> int:
         open_cases = [each for each in persons.cases(unit) if each.closed_at is None]
     changed = [each.id for each in open_cases if _changed(parts, each.id, since, at)]
     for case in changed:
-        with parts.store.write() as unit:
-            persons.get_case(unit, case, lock=True)
-            held = facts.facts_of(unit, parts.vault, case, parts.settings.zone)
-            queued = referrals.offer_case(unit, parts.vault, parts.router, case, held, at)
-        parts.dispatcher.wake(queued)
+        offer_again(parts, case)
     return len(changed)
+
+
+def offer_again(parts: Parts, case: str) -> None:
+    """Offer the present state of a case to whom the routes name now."""
+    with parts.store.write() as unit:
+        persons.get_case(unit, case, lock=True)
+        held = facts.facts_of(unit, parts.vault, case, parts.settings.zone)
+        queued = referrals.offer_case(unit, parts.vault, parts.router, case, held, parts.clock.now())
+    parts.dispatcher.wake(queued)
 
 
 def forget_keys(parts: Parts) -> int:

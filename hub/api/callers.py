@@ -81,7 +81,10 @@ def note_stranger(request: Request, place: str, why: str) -> None:
 
 
 def find_client(parts: Parts, client_id: str) -> Client | None:
-    """The agency or administrator of that id, if it is in force now."""
+    """The agency, its officer (``<agency>/<officer>``) or the administrator of that id, if in force now."""
+    named, slash, officer_id = client_id.partition("/")
+    if slash:
+        return _find_officer(parts, named, officer_id)
     with suppress(NotFound):
         agency = parts.registry.get(client_id, parts.clock.now())
         return Client("agency", agency.id, agency.jwks.model_dump(), frozenset(agency.scopes))
@@ -90,6 +93,16 @@ def find_client(parts: Parts, client_id: str) -> Client | None:
     if person is None or person.disabled_at is not None:
         return None
     return Client("admin", person.id, person.jwks, frozenset(person.roles))
+
+
+def _find_officer(parts: Parts, agency_id: str, officer_id: str) -> Client | None:
+    """An officer whom the agency's entry lists now; may fetch what is for that officer, and nothing else."""
+    at = parts.clock.now()
+    with suppress(NotFound):
+        found = parts.registry.get(agency_id, at).officer(officer_id, at)
+        if found is not None:
+            return Client("officer", f"{agency_id}/{officer_id}", found.jwks.model_dump(), frozenset())
+    return None
 
 
 @router.post("/oauth/token", summary="Get an access token (client_credentials with private_key_jwt)")
@@ -136,11 +149,8 @@ def may(what: str) -> Any:
 
 def _require_in_force(parts: Parts, caller: Caller) -> None:
     """A token ends with whom it was given to. Raises :class:`hub.errors.Unauthenticated`."""
-    if caller.kind == "agency":
-        try:
-            parts.registry.get(caller.id, parts.clock.now())
-        except NotFound:
-            raise Unauthenticated from None
+    if caller.kind in ("agency", "officer") and find_client(parts, caller.id) is None:
+        raise Unauthenticated
 
 
 def _oauth_error(why: str) -> Response:

@@ -100,24 +100,21 @@ def said(agency: str, message: str, parts: HeldParts, caller: HeldCaller) -> dic
 
 @router.get("/agencies/{agency}/inbox", response_model=Inbox, summary="See what waits")
 def inbox(agency: str, parts: HeldParts, caller: HeldCaller) -> Inbox:
-    """What may be fetched now; says nothing but that there is something."""
-    caller.require_agency(agency)
-    found = exchange.inbox(parts, agency)
+    """What the caller may fetch now, the agency's desk or one of its officers; says only that there is something."""
+    found = exchange.inbox(parts, agency, officer=caller.reads_for(agency))
     return Inbox(deliveries=[Waiting(delivery=one.delivery, media_type=one.media_type) for one in found])
 
 
 @router.get("/agencies/{agency}/inbox/{delivery}", summary="Fetch one message")
 def fetch(agency: str, delivery: str, parts: HeldParts, caller: HeldCaller) -> Response:
     """The message in the agency's own format; decided and recorded at this moment."""
-    caller.require_agency(agency)
-    return Handing(exchange.fetch(parts, agency, delivery))
+    return Handing(exchange.fetch(parts, agency, delivery, caller.reads_for(agency)))
 
 
 @router.post("/agencies/{agency}/inbox/{delivery}/ack", status_code=204, summary="Confirm that it arrived")
 def confirm(agency: str, delivery: str, parts: HeldParts, caller: HeldCaller) -> Response:
     """The agency has the message; a second call changes nothing."""
-    caller.require_agency(agency)
-    exchange.confirm(parts, agency, delivery)
+    exchange.confirm(parts, agency, delivery, caller.reads_for(agency))
     return Response(status_code=204)
 
 
@@ -127,6 +124,7 @@ class Handing(Response):
     def __init__(self, found: Fetched) -> None:
         """With the message's id and type in headers, as a webhook has them."""
         headers = {"hub-message-id": found.outbound_id, "hub-message-type": found.type or "message"}
+        headers |= {"hub-attention": found.attention} if found.attention else {}
         super().__init__(found.raw, headers=headers, media_type=found.media_type)
         self._found = found
 

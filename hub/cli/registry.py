@@ -76,6 +76,28 @@ def set_agency_key(agency_id: str, file: Input, admin: As = "") -> None:
     typer.echo(agency_id)
 
 
+@agency.command("officer")
+def set_officer(
+    agency_id: str,
+    officer_id: str,
+    keys_file: Annotated[str, typer.Option("--keys", help="The officer's own public keys (JWK set).")] = "",
+    until: Annotated[str, typer.Option(help="When the officer leaves, or left.", metavar="TIME")] = "",
+    admin: As = "",
+) -> None:
+    """List an officer to whom the agency hands what is for that officer alone; keys are needed to fetch it."""
+    from hub import administration
+
+    entry: dict[str, Any] = {"id": officer_id}
+    entry |= {"jwks": read_object(keys_file)} if keys_file else {}
+    entry |= {"valid_to": until} if until else {}
+    with at_desk(admin, "agency-add") as (parts, caller):
+        listed = administration.list_officer(parts, caller.id, agency_id, entry)
+        at = parts.clock.now()
+    if listed.officer(officer_id, at) and not listed.hands_to(officer_id, at):
+        complain(f"{agency_id}: nothing reaches {officer_id} alone yet; an inbox needs --keys, MLLP cannot do it")
+    typer.echo(f"{agency_id}/{officer_id}")
+
+
 @agency.command("list")
 def list_agencies(admin: As = "", as_json: Json = False) -> None:
     """List all agencies."""

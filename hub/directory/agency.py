@@ -23,6 +23,12 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
+def _zoned(value: datetime | None) -> datetime | None:
+    if value is not None and value.tzinfo is None:
+        raise ValueError("a time needs its zone, e.g. 2026-07-01T00:00:00+07:00")
+    return value
+
+
 class Titles(_Entry):
     """The agency's name in both languages."""
 
@@ -148,6 +154,28 @@ class Jwks(_Entry):
         return keys
 
 
+class Officer(_Entry):
+    """A person of the agency to whom what is sealed may be handed, and who passes it on to nobody.
+
+    Known by the number that an order names them by, never by a name.
+    """
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,15}$")
+    jwks: Jwks = Jwks()
+    """The officer's own public keys, with which they fetch from the agency's inbox what is for them alone."""
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+
+    @field_validator("valid_from", "valid_to")
+    @classmethod
+    def _zoned(cls, value: datetime | None) -> datetime | None:
+        return _zoned(value)
+
+    def in_force(self, at: datetime) -> bool:
+        """Whether the officer serves there at `at`."""
+        return (self.valid_from is None or self.valid_from <= at) and (self.valid_to is None or at < self.valid_to)
+
+
 class Agency(_Entry):
     """A legal body that speaks and listens."""
 
@@ -176,6 +204,8 @@ class Agency(_Entry):
     contact: str = ""
     """Where its technicians are reached about quarantined messages; never content."""
     jwks: Jwks = Jwks()
+    officers: tuple[Officer, ...] = ()
+    """To whom the agency hands what is marked to their attention, and to nobody else (sealed, named officer)."""
     scopes: tuple[str, ...] = ()
     """The most it may ever ask for over FHIR (``system/Patient.rs``)."""
     valid_from: datetime | None = None
@@ -186,9 +216,23 @@ class Agency(_Entry):
     @field_validator("valid_from", "valid_to")
     @classmethod
     def _zoned(cls, value: datetime | None) -> datetime | None:
-        if value is not None and value.tzinfo is None:
-            raise ValueError("a time needs its zone, e.g. 2026-07-01T00:00:00+07:00")
-        return value
+        return _zoned(value)
+
+    @field_validator("officers")
+    @classmethod
+    def _told_apart(cls, officers: tuple[Officer, ...]) -> tuple[Officer, ...]:
+        if len({one.id for one in officers}) != len(officers):
+            raise ValueError("two officers have the same id")
+        return officers
+
+    @model_validator(mode="after")
+    def _keys_are_their_own(self) -> Agency:
+        """A key that the agency or a colleague holds too would not tell who fetches."""
+        sets = (self.jwks, *(one.jwks for one in self.officers))
+        held = [import_key(key).thumbprint() for each in sets for key in each.keys]
+        if self.officers and len(set(held)) != len(held):
+            raise ValueError("an officer's key is the officer's alone, not the agency's or another officer's")
+        return self
 
     @model_validator(mode="after")
     def _reachable_and_not_its_own_stand_in(self) -> Agency:
@@ -203,6 +247,21 @@ class Agency(_Entry):
     def in_force(self, at: datetime) -> bool:
         """Whether it exists at `at`."""
         return (self.valid_from is None or self.valid_from <= at) and (self.valid_to is None or at < self.valid_to)
+
+    def officer(self, officer_id: str, at: datetime) -> Officer | None:
+        """The officer of that number who serves there at `at`, if the entry lists one."""
+        return next((one for one in self.officers if one.id == officer_id and one.in_force(at)), None)
+
+    def hands_to(self, officer_id: str, at: datetime) -> bool:
+        """Whether a message can reach that officer and nobody else of the agency.
+
+        A webhook's receiver has promised it by listing the officer; an inbox needs the officer's own key; MLLP has no
+        place that says for whom a message is.
+        """
+        found, out = self.officer(officer_id, at), self.transports.out
+        if found is None or out is None:
+            return False
+        return out.type == "webhook" or (out.type == "inbox" and bool(found.jwks.keys))
 
     def title(self, lang: str) -> str:
         """Its name in `lang` (vi or en)."""

@@ -77,6 +77,8 @@ class Outbound:
     abort: Abort
     type: str = ""
     """In the recipient's terms (``REF^I12``)."""
+    attention: str = ""
+    """The officer of the recipient to whom alone it is to be handed; only to who is registered as able to do so."""
 
 
 @dataclass(frozen=True, slots=True)

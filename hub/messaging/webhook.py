@@ -74,7 +74,8 @@ class WebhookSender:
 
     def _headers(self, outbound: Outbound, address: Address) -> dict[str, str]:
         at = self._clock.now()
-        return {
+        attention = {"hub-attention": outbound.attention} if outbound.attention else {}
+        return attention | {
             "content-type": outbound.media_type,
             "hub-message-id": outbound.outbound_id,
             "hub-message-type": outbound.type or "message",

@@ -36,7 +36,7 @@ class Caller:
     """Who asks, and what they were granted."""
 
     kind: str
-    """``agency`` or ``admin``."""
+    """``agency``, ``officer`` (of an agency, ``<agency>/<officer>``) or ``admin``."""
     id: str
     scope: frozenset[str]
     """SMART scopes of an agency, roles of an administrator."""
@@ -45,6 +45,14 @@ class Caller:
         """Raises :class:`hub.errors.Forbidden` unless this is that agency; it does not say whether it exists."""
         if self.kind != "agency" or self.id != agency_id:
             raise Forbidden("An agency may act only as itself.")
+
+    def reads_for(self, agency_id: str) -> str:
+        """Who reads the agency's inbox: "" the agency itself, else one of its officers. Raises `Forbidden`."""
+        named, _, officer = self.id.partition("/")
+        if self.kind == "officer" and named == agency_id:
+            return officer
+        self.require_agency(agency_id)
+        return ""
 
 
 def token_hash(token: str) -> str:

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from hub import casework
 from hub.api.messages import Handing
 from hub.envelope import Fetched
 from hub.storage import overview
-from tests.fakes.door import Door, places
-from tests.fakes.world import HOSPITAL, NAME, PERSONAL_NUMBER, POLICE, SHELTER, exam, patient
+from tests.fakes.door import EC, RSA, Door, places
+from tests.fakes.evidence import PICTURE, evidence, for_officer
+from tests.fakes.world import HOSPITAL, NAME, PERSONAL_NUMBER, POLICE, SHELTER, exam, forensic_request, order, patient
 
 MESSAGES = f"/agencies/{HOSPITAL}/messages"
 
@@ -165,6 +167,61 @@ def test_an_inbox_is_its_owners(door: Door) -> None:
     assert door.http.get(path).status_code == 401
     assert door.ask(SHELTER, "GET", f"{path}/{'0' * 32}").status_code == 404
     assert door.ask(SHELTER, "POST", f"{path}/{'0' * 32}/ack").status_code == 404
+
+
+def test_an_officer_reads_the_inbox_and_does_nothing_else(door: Door) -> None:
+    """With a key of their own they get a token that fetches; it speaks for nobody, and ends with their entry."""
+    inbox = {"transports": {"out": {"type": "inbox"}}, "jwks": {"keys": [RSA.as_dict(private=False)]}}
+    officer = {"id": "DTV-017", "jwks": {"keys": [EC.as_dict(private=False)]}}
+    door.know(POLICE, **inbox, officers=[officer])
+    who, path = f"{POLICE}/DTV-017", f"/agencies/{POLICE}/inbox"
+    assert door.ask(who, "GET", path).json() == {"deliveries": []}
+    assert door.ask(who, "GET", f"{path}/{'0' * 32}").status_code == 404
+    assert door.ask(who, "POST", f"{path}/{'0' * 32}/ack").status_code == 404
+    for method, other in (
+        ("GET", f"/agencies/{SHELTER}/inbox"),
+        ("POST", f"/agencies/{POLICE}/messages"),
+        ("GET", f"/agencies/{POLICE}/messages/{'0' * 32}"),
+        ("POST", "/fhir"),
+        ("GET", "/tasks"),
+    ):
+        assert door.ask(who, method, other).status_code in (403, 404, 405)
+    door.know(POLICE, **inbox, officers=[officer | {"valid_to": "2026-01-01T00:00:00+07:00"}])
+    assert door.ask(who, "GET", path).status_code == 401
+    assert door.ask_token(door.claims(who)).status_code == 401
+
+
+def test_photographs_are_fetched_with_the_officer_s_own_key(door: Door) -> None:
+    """Over HTTP the desk and the officer read the same inbox, and each finds only what is theirs."""
+    inbox = {"transports": {"out": {"type": "inbox"}}, "jwks": {"keys": [RSA.as_dict(private=False)]}}
+    door.know(POLICE, **inbox, officers=[{"id": "DTV-017", "jwks": {"keys": [EC.as_dict(private=False)]}}])
+    door.world.say(POLICE, forensic_request())
+    for body in (order({POLICE: ("forensic", "referral")}), for_officer("DTV-017", "photographs")):
+        entered = door.world.fact("order", body)
+        casework.verify_order(door.parts, "can-bo-b", door.world.case(), entered.fact)
+    door.world.say(HOSPITAL, evidence())
+    officer, path = f"{POLICE}/DTV-017", f"/agencies/{POLICE}/inbox"
+    answer = door.ask_token(door.claims(POLICE), RSA, "RS384", "rsa-1")
+    desk = {"authorization": f"Bearer {answer.json()['access_token']}"}
+    for one in door.http.get(path, headers=desk).json()["deliveries"]:
+        told = door.http.get(f"{path}/{one['delivery']}", headers=desk)
+        assert PICTURE not in told.text
+        assert "hub-attention" not in told.headers
+        assert door.http.post(f"{path}/{one['delivery']}/ack", headers=desk).status_code == 204
+    (sealed,) = door.ask(officer, "GET", path).json()["deliveries"]
+    assert door.http.get(f"{path}/{sealed['delivery']}", headers=desk).status_code == 404
+    told = door.ask(officer, "GET", f"{path}/{sealed['delivery']}")
+    assert PICTURE in told.text
+    assert told.headers["hub-attention"] == "DTV-017"
+    assert door.http.post(f"{path}/{sealed['delivery']}/ack", headers=desk).status_code == 404
+    assert door.ask(officer, "POST", f"{path}/{sealed['delivery']}/ack").status_code == 204
+
+
+def test_a_fetched_message_says_for_whom_it_is() -> None:
+    """The same header as on a webhook; a message for the desk has none."""
+    sealed, plain = (Handing(Fetched("d", "a", "o", b"", attention=each)) for each in ("DTV-017", ""))
+    assert sealed.headers["hub-attention"] == "DTV-017"
+    assert "hub-attention" not in plain.headers
 
 
 def test_problems_hold_no_personal_data(door: Door) -> None:

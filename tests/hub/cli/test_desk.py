@@ -87,6 +87,21 @@ def test_agencies_come_from_yaml(hub: Run, tmp_path: Path) -> None:
     assert hub("agency", "show", "nobody")[0] == 2
 
 
+def test_an_officer_is_listed_with_a_key_of_their_own(hub: Run) -> None:
+    """The public half of a new pair goes from one command to the other; what is not said again stays as it was."""
+    assert hub("agency", "import", "-", given=HOSPITAL.encode())[0] == 0
+    made = json.loads(hub("keys", "agency", "truong-mau/GV-01", "--out", "gv.key.json")[1])
+    assert hub("agency", "officer", "truong-mau", "GV-01", "--keys", "-", given=made)[1].strip() == "truong-mau/GV-01"
+    assert hub("agency", "officer", "truong-mau", "GV-01", "--until", "2030-01-01T00:00:00+07:00")[0] == 0
+    assert hub("agency", "officer", "truong-mau", "GV-02")[0] == 0
+    listed = {one["id"]: one for one in json.loads(hub("agency", "show", "truong-mau")[1])["officers"]}
+    assert set(listed) == {"GV-01", "GV-02"}
+    assert listed["GV-01"]["jwks"]["keys"][0]["kid"] == made["keys"][0]["kid"]
+    assert listed["GV-01"]["valid_to"].startswith("2030-01-01")
+    assert hub("agency", "officer", "truong-mau", "Nguyễn Văn A")[0] == 2
+    assert hub("agency", "officer", "nobody", "GV-01")[0] == 2
+
+
 def test_a_wrong_registry_names_every_place(hub: Run) -> None:
     """Exit 2, each place on a line, nothing kept."""
     wrong = HOSPITAL.replace("sector: health", "sector: hospital").replace("exam-unit", "Exam Unit")

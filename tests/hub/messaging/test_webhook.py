@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -87,6 +88,15 @@ def test_a_signed_message_arrives_as_it_was_frozen(system: WebhookSystem) -> Non
     assert (letter.raw, letter.headers["content-type"]) == ("<Thử/>".encode(), "application/xml")
     assert (letter.headers["hub-message-id"], letter.headers["hub-message-type"]) == ("out-1", "ReferralStatus")
     assert not system.forged
+
+
+def test_what_is_for_one_officer_says_so(system: WebhookSystem) -> None:
+    """The officer stands in a header of its own; a message for the agency's desk has no such header."""
+    sender(system.url).send(replace(outbound(), attention="DTV-017"))
+    sender(system.url).send(outbound())
+    sealed, plain = system.mail.letters
+    assert sealed.headers["hub-attention"] == "DTV-017"
+    assert "hub-attention" not in plain.headers
 
 
 def test_a_wrong_secret_is_refused_by_the_agency() -> None:
