@@ -20,8 +20,10 @@ from tests.consent.world import (
     CHILD,
     LOINC,
     agency,
+    ask,
     child,
     consent_of,
+    decide,
     given,
     item,
     plan,
@@ -211,6 +213,30 @@ def test_a_role_below_a_name_is_not_that_name() -> None:
     party = agency(SOCIAL, roles=(Code("urn:role", "nurse"),))
     assert judged(root, party=party) is Result.NOT_APPLICABLE
     assert judged(root, item(DataClass.REFERRAL), party) is Result.PERMIT
+
+
+def test_a_named_agency_in_a_role_is_no_other_in_that_role() -> None:
+    """Name and role are both conditions, whichever of them another agency meets."""
+    nurse = {"system": "urn:role", "code": "nurse"}
+    actor = {"role": {"coding": [nurse]}, "reference": {"reference": "Organization/social"}}
+    root = {"type": "permit", "actor": [actor]}
+    for sector, expected in ((SOCIAL, Result.PERMIT), (Sector.COURT, Result.NOT_APPLICABLE)):
+        assert judged(root, party=agency(sector, roles=(Code("urn:role", "nurse"),))) is expected
+
+
+def test_a_class_that_says_its_label_may_stand_beside_any_other() -> None:
+    """R26: mental health says PSY by itself, also beside a document type that is no data class of ours."""
+    root = provision(to=SOCIAL, classes=[DataClass.MENTAL_HEALTH])
+    root["class"].append({"system": LOINC, "code": "34133-9"})
+    facts = child(consents=(given(root), given(root, by=CHILD)))
+    assert view(SOCIAL, item(DataClass.MENTAL_HEALTH, "PSY"), facts) is View.SUMMARY
+
+
+def test_a_reason_names_its_rule() -> None:
+    """What is missing leads to the rule that asks for it."""
+    alone = child(consents=(given(provision(to=SOCIAL, classes=[MEDICAL]), by=CHILD),))
+    reason = decide(ask(SOCIAL, item(MEDICAL)), alone).verdicts[0].reasons[0]
+    assert (reason.code, reason.rule) == ("R4-representative-missing", "R4")
 
 
 def test_a_label_without_its_system_may_be_meant() -> None:

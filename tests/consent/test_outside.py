@@ -96,6 +96,7 @@ ALL = (PERMIT, PERMIT, PERMIT)
         ("no purpose", requested(purposeOfUse=[]), (UNSURE, UNSURE, PERMIT)),
         ("an hour before the default end", payload(asOf="2027-05-01T00:00:00Z"), ALL),
         ("at the default end", payload(asOf="2027-05-01T01:00:00Z"), (NOBODY, PERMIT, PERMIT)),
+        ("no scope", payload(consents=[{k: v for k, v in clinic_consent().items() if k != "scope"}]), ALL),
         ("what changes everything", payload(consents=[clinic_consent() | {"modifierExtension": [{"url": "urn:x"}]}]),
          (UNSURE, UNSURE, NOBODY)),
     ],
@@ -387,6 +388,23 @@ def test_several_actions_permit_what_each_of_them_does() -> None:
     given = asked("social", "medical-exam", {"relationships": [MOTHER]}, consents=NEEDS_SHELTER)
     given["request"] |= {"class": both, "action": actions}
     assert consent.decide_input(given, policy())["decision"] == PERMIT
+
+
+def test_what_one_of_several_actions_may_not_stays() -> None:
+    """A mood may be disclosed and not accessed: asked for both, only the finding is released."""
+    consents = deepcopy(NEEDS_SHELTER)
+    moods = {"system": DATA_CLASS_SYSTEM, "code": "mental-health"}
+    access = {"coding": [{"system": ACTION, "code": "access"}]}
+    for one in consents:
+        one["provision"]["class"].append(moods)
+        one["provision"]["provision"] = [{"type": "deny", "class": [moods], "action": [access]}]
+    mood = observation("mood")
+    mood["meta"]["security"] = [moods]
+    given = asked("social", "", {"relationships": [MOTHER]}, consents=consents, resources=[observation("o"), mood])
+    for names, left in ((("disclose",), ["o", "mood"]), (("disclose", "access"), ["o"])):
+        actions = [{"system": ACTION, "code": one} for one in names]
+        given["request"] = {"purposeOfUse": ["CAREMGT"], "action": actions}
+        assert [one["id"] for one in consent.decide_input(given, policy())["released"]] == left
 
 
 @pytest.mark.parametrize(("field", "decision"), [("issued", DENY), ("outsideJurisdiction", None), ("signature", None)])
