@@ -1,6 +1,6 @@
 """Walk many generated cases through every invariant, shard by shard, and remember which shards are done.
 
-    python tools/campaign_consent.py [--cases 200000] [--jobs 2] [--again packs] [--only-write]
+    python tools/campaign_consent.py [--cases 200000] [--jobs 2] [--groups hub] [--again packs] [--only-write]
 
 The record (one JSON line a shard: cases, premises that held, failures, CPU seconds, hash of the source) is what a
 campaign that is started again goes on after; the summary is written from it. Shards walked with another source are
@@ -19,21 +19,29 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.consent import invariants, invariants_of_release  # noqa: E402
+from tests.hub.invariants import ways  # noqa: E402
 
 PACKS = invariants_of_release.THROUGH_PACKS
 GROUPS: dict[str, tuple[str, ...]] = {
     "decisions": tuple(invariants.CHECKS),
     "releases": tuple(name for name in invariants_of_release.CHECKS if name != PACKS),
     "packs": (PACKS,),
+    "hub": ways.CHECKS,
 }
-SHARD = {"decisions": 4000, "releases": 1000, "packs": 500}
-SOURCES = {"decisions": ("consent",), "releases": ("consent",), "packs": ("consent", "adapters")}
+SHARD = {"decisions": 4000, "releases": 1000, "packs": 500, "hub": 300}
+SOURCES = {
+    "decisions": ("consent",),
+    "releases": ("consent",),
+    "packs": ("consent", "adapters"),
+    "hub": ("consent", "hub"),
+}
 
 
 def source_hash(group: str) -> str:
@@ -51,6 +59,9 @@ def run(group: str, start: int, count: int, engine: str) -> dict[str, Any]:
     begun = time.process_time()
     if group == "decisions":
         failed, met, _ = invariants.walk(start, count)
+    elif group == "hub":
+        with TemporaryDirectory() as folder:
+            failed, met = ways.walk(start // len(ways.KINDS), -(-count // len(ways.KINDS)), Path(folder))
     else:
         failed, met = invariants_of_release.walk(start, count, GROUPS[group])
     return {
@@ -88,8 +99,9 @@ def summary(lines: Iterable[dict[str, Any]], wanted: int) -> str:
         "# The campaign of the consent engine's invariants",
         "",
         "Written by `make campaign-consent` from its record, `docs/consent-campaign.jsonl`. A case is one generated",
-        "world (or one release, or one written message) and one check on it; the premise of a check holds where there",
-        "was something to lose: somebody was permitted what the change could have opened or closed.",
+        "world (or one release, one written message, one child and pair of agencies of a running hub) and one check on",
+        "it; the premise of a check holds where there was something to lose: somebody was permitted what the change",
+        "could have opened or closed.",
         f"Goal: {wanted:,} cases for each invariant.",
         "",
         "| invariant | cases | premise held | failures |",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 import consent
@@ -17,9 +18,12 @@ from consent.vocabulary import DataClass, Purpose, Sector, View
 from tests.consent.world import (
     AT,
     CHILD,
+    LOINC,
     agency,
+    ask,
     child,
     consent_of,
+    decide,
     given,
     item,
     plan,
@@ -29,6 +33,7 @@ from tests.consent.world import (
 )
 
 MEDICAL, SOCIAL = DataClass.MEDICAL_EXAM, Sector.SOCIAL
+ODD_PURPOSE = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "XYZZY"}
 TWO = frozenset({Purpose.CAREMGT, Purpose.TREAT})
 EDITION = policy().at(AT)
 DOCUMENTS = consent.policy_documents()
@@ -172,3 +177,168 @@ def test_a_consent_that_ends_this_moment_is_over() -> None:
     ):
         facts = child(consents=(given(root, given_at=moment), given(root, by=CHILD, given_at=moment)))
         assert view(SOCIAL, MEDICAL, facts) is expected
+
+
+# --- consents -----------------------------------------------------------------------------------------------
+
+
+def judged(root: dict[str, Any], one: Any = None, party: Any = None, profile: str = "hub") -> Result:
+    """What one tree says of an exam for the shelter that cares."""
+    asked = Ask(party or agency(SOCIAL), agency(Sector.HEALTH), "CAREMGT", "disclose", AT, "Asia/Ho_Chi_Minh")
+    asked = msgspec.structs.replace(asked, profile=profile)
+    return judge_tree(consent.read_consent(consent_of(root)), asked, one or item(MEDICAL)).result
+
+
+def test_a_clause_that_names_the_codes_names_what_they_say() -> None:
+    """R26: a permit of these codes covers the label that they bring; a permit of the class alone does not."""
+    psy = item(MEDICAL, "PSY", codes=(Code(LOINC, "a"),))
+    for named, expected in (({"code": [{"coding": [{"system": LOINC, "code": "a"}]}]}, View.SUMMARY), ({}, View.NONE)):
+        root = provision(to=SOCIAL, classes=[MEDICAL]) | named
+        assert view(SOCIAL, psy, child(consents=(given(root), given(root, by=CHILD)))) is expected
+
+
+def test_what_a_branch_states_anew_is_clear_again() -> None:
+    """Below a clause for another agency, with a purpose that nobody knows, stand agency and purpose said clearly."""
+    odd = provision("deny", to=Sector.COURT) | {"purpose": [ODD_PURPOSE]}
+    for purpose, expected in (("TREAT", Result.DENY), ("CAREMGT", Result.INDETERMINATE)):
+        clear = provision("permit", to=SOCIAL, purpose=[purpose])
+        assert judged({"type": "deny", "provision": [odd | {"provision": [clear]}]}) is expected
+
+
+def test_a_role_below_a_name_is_not_that_name() -> None:
+    """A clause for a role below one for a named agency opens its own content, not the agency's."""
+    nurse = {"system": "urn:role", "code": "nurse"}
+    by_role = provision(classes=[DataClass.REFERRAL]) | {"actor": [{"role": {"coding": [nurse]}}]}
+    root = provision(to=Sector.COURT) | {"provision": [by_role]}
+    party = agency(SOCIAL, roles=(Code("urn:role", "nurse"),))
+    assert judged(root, party=party) is Result.NOT_APPLICABLE
+    assert judged(root, item(DataClass.REFERRAL), party) is Result.PERMIT
+
+
+def test_a_named_agency_in_a_role_is_no_other_in_that_role() -> None:
+    """Name and role are both conditions, whichever of them another agency meets."""
+    nurse = {"system": "urn:role", "code": "nurse"}
+    actor = {"role": {"coding": [nurse]}, "reference": {"reference": "Organization/social"}}
+    root = {"type": "permit", "actor": [actor]}
+    for sector, expected in ((SOCIAL, Result.PERMIT), (Sector.COURT, Result.NOT_APPLICABLE)):
+        assert judged(root, party=agency(sector, roles=(Code("urn:role", "nurse"),))) is expected
+
+
+def test_a_class_that_says_its_label_may_stand_beside_any_other() -> None:
+    """R26: mental health says PSY by itself, also beside a document type that is no data class of ours."""
+    root = provision(to=SOCIAL, classes=[DataClass.MENTAL_HEALTH])
+    root["class"].append({"system": LOINC, "code": "34133-9"})
+    facts = child(consents=(given(root), given(root, by=CHILD)))
+    assert view(SOCIAL, item(DataClass.MENTAL_HEALTH, "PSY"), facts) is View.SUMMARY
+
+
+def test_a_reason_names_its_rule() -> None:
+    """What is missing leads to the rule that asks for it."""
+    alone = child(consents=(given(provision(to=SOCIAL, classes=[MEDICAL]), by=CHILD),))
+    reason = decide(ask(SOCIAL, item(MEDICAL)), alone).verdicts[0].reasons[0]
+    assert (reason.code, reason.rule) == ("R4-representative-missing", "R4")
+
+
+def test_a_label_without_its_system_may_be_meant() -> None:
+    """Where codes outside the known ones are read at all, a bare label permits nothing and is not passed over."""
+    root = {"type": "permit", "securityLabel": [{"code": "HIV"}]}
+    assert judged(root, item(MEDICAL, "HIV"), profile="pcf") is Result.INDETERMINATE
+    assert judged(root, item(MEDICAL), profile="pcf") is Result.NOT_APPLICABLE
+
+
+# --- policy, labels, releases -------------------------------------------------------------------------------
+
+
+def part(name: str) -> tuple[str, Any]:
+    """The policy's document of one part."""
+    return next((file, content) for file, content in DOCUMENTS.items() if content.get("part") == name)
+
+
+def test_an_edition_is_in_force_from_its_day() -> None:
+    """Before it the earlier one holds; what an old decision rested on can still be asked."""
+    file, labels = part("labels")
+    both = consent.read_policy({**DOCUMENTS, f"later-{file}": {**labels, "effective_from": "2027-01-01"}})
+    new_year = datetime(2026, 12, 31, 17, tzinfo=UTC)
+    versions = [both.at(new_year + timedelta(seconds=one)).version[:10] for one in (-1, 0)]
+    assert versions == [policy().at(AT).version[:10], "2027-01-01"]
+
+
+def test_only_the_row_that_counsel_confirmed_is_confirmed() -> None:
+    """A row may be confirmed by itself, and says nothing of the others."""
+    file, matrix = part("matrix")
+    rows = {name: {**row, "confirmed": name == "forensic"} for name, row in matrix["rows"].items()}
+    edition = consent.read_policy({**DOCUMENTS, file: {**matrix, "rows": rows}}).at(AT)
+    cells = {one for one in edition.confirmed if one.startswith("matrix:")}
+    assert cells == {f"matrix:{sector.value}/forensic" for sector in Sector}
+
+
+def bundle_of(resource: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceType": "Bundle", "entry": [{"fullUrl": "urn:uuid:0", "resource": resource}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "element", "path"),
+    [
+        ("Observation", {"code": {"text": "x"}}, "code.text"),
+        ("Observation", {"code": {"coding": [{"code": "1"}], "text": "x"}}, "code.text"),
+        ("Patient", {"name": [{"text": "x"}]}, ""),
+        ("Patient", {"address": [{"text": "x"}]}, ""),
+    ],
+)
+def test_the_text_of_a_concept_is_narrative(kind: str, element: dict[str, Any], path: str) -> None:
+    """Words beside or instead of codes are free text; the text of a name or an address is that name or address."""
+    labelled = consent.label(bundle_of({"resourceType": kind, **element}), policy())
+    narrative = [one.place.split("#")[1] for one in consent.items_of(labelled) if one.data_class is DataClass.NARRATIVE]
+    assert narrative == ([path] if path else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "narrative"), [("N" * 60, False), ("N" * 61, True), ("Người đón (mẫu)\nvà một dòng", True)]
+)
+def test_a_name_is_one_short_line(value: str, narrative: bool) -> None:
+    """Who may collect the child is a name while it is as short as one; what is longer or has lines is free text."""
+    code = {"coding": [{"system": "https://hub.onestop.example/fhir/CodeSystem/support-need", "code": "collect-by"}]}
+    said = {"resourceType": "Observation", "status": "final", "code": code, "valueString": value}
+    found = {one.data_class for one in consent.items_of(consent.label(bundle_of(said), policy()))}
+    assert (DataClass.NARRATIVE in found) == narrative
+
+
+INLINE = {
+    "url": "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label",
+    "valueCoding": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "SDV"},
+}
+
+
+def test_a_labelled_primitive_is_one_item() -> None:
+    """The label stands beside the value, and is not a second element of its own."""
+    patient = {"resourceType": "Patient", "birthDate": "2014-03-01", "_birthDate": {"extension": [INLINE]}}
+    places = [one.place for one in consent.items_of(bundle_of(patient))]
+    assert places == ["urn:uuid:0", "urn:uuid:0#birthDate"]
+
+
+def test_what_needs_one_of_several_values_goes_without_them() -> None:
+    """An input of a task whose value stays behind does not leave as a mere type; one beside it does."""
+    kind = {"coding": [{"system": "urn:x", "code": "q"}]}
+    inputs = [
+        {"type": kind, "valueString": "x", "_valueString": {"extension": [INLINE]}},
+        {"type": kind, "valueString": "y"},
+    ]
+    (entry,) = released({"resourceType": "Task", "status": "requested", "intent": "order", "input": inputs})["entry"]
+    assert entry["resource"]["input"] == inputs[1:]
+
+
+def test_an_extension_that_a_projection_does_not_name_stays() -> None:
+    """Of the extensions that are content a summary keeps those that it names, the whole keeps all."""
+    known = [
+        {"url": f"https://hub.onestop.example/fhir/StructureDefinition/{name}", "valueString": "x"}
+        for name in ("ward", "school-class")
+    ]
+    patient = {"resourceType": "Patient", "active": True, "extension": known}
+    names = {**EDITION.projections, "mine": ("Patient.active", "Patient.extension[school-class]")}
+    for verdict, kept in (
+        (Verdict("urn:uuid:0", View.FULL), known),
+        (Verdict("urn:uuid:0", View.SUMMARY, "mine"), known[1:]),
+    ):
+        decision = Decision(Outcome.PERMIT, (verdict,), (), projections=names, notice=EDITION.notice)
+        (entry,) = consent.release(bundle_of(patient) | {"type": "collection"}, decision)["entry"]
+        assert entry["resource"]["extension"] == kept

@@ -94,6 +94,11 @@ ALL = (PERMIT, PERMIT, PERMIT)
         ("one of two purposes", requested(purposeOfUse=["TREAT", "HPAYMT"]), (NOBODY, NOBODY, PERMIT)),
         ("a purpose as Coding", requested(purposeOfUse=[{"system": REASON, "code": "TREAT"}]), ALL),
         ("no purpose", requested(purposeOfUse=[]), (UNSURE, UNSURE, PERMIT)),
+        ("an hour before the default end", payload(asOf="2027-05-01T00:00:00Z"), ALL),
+        ("at the default end", payload(asOf="2027-05-01T01:00:00Z"), (NOBODY, PERMIT, PERMIT)),
+        ("no scope", payload(consents=[{k: v for k, v in clinic_consent().items() if k != "scope"}]), ALL),
+        ("what changes everything", payload(consents=[clinic_consent() | {"modifierExtension": [{"url": "urn:x"}]}]),
+         (UNSURE, UNSURE, NOBODY)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
@@ -104,6 +109,32 @@ def test_fields_of_request_and_consents(name: str, given: Json, expected: tuple[
 
 def with_provision(**stated: Any) -> Json:
     return payload(consents=[clinic_consent(**stated)])
+
+
+ODD = {"system": REASON, "code": "XYZZY"}
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ({"purpose": [{"system": REASON, "code": "TREAT"}, ODD]}, (UNSURE, PERMIT, PERMIT)),
+        ({"provision": [{"type": "deny"}]}, (DENY, DENY, DENY)),
+        ({"type": "deny", "provision": [{"type": "permit"}]}, (UNSURE, UNSURE, DENY)),
+    ],
+)
+def test_corners_of_a_provision(stated: Json, expected: tuple[str, ...]) -> None:
+    """A purpose that nobody knows beside a known one, an exception of everything, an exception that says nothing."""
+    assert answers(with_provision(**stated)) == expected
+
+
+def test_whoever_is_above_the_actor_is_named_by_reference_too() -> None:
+    """The consent names the hospital, which has no number; its ward has one and asks."""
+    given = payload()
+    given["consents"][0]["provision"]["actor"][0]["reference"] = {"reference": "Organization/1"}
+    ward = given["references"]["Organization/54"]
+    assert answers(given) == (NOBODY, NOBODY, NOBODY)
+    given["references"] = {"Organization/54": ward | {"partOf": {"reference": "Organization/1"}}}
+    assert answers(given) == ALL
 
 
 @pytest.mark.parametrize(
@@ -162,6 +193,16 @@ def test_resources_are_released(profile: str) -> None:
     assert consent.decide_input({**given, "resources": plain}, policy())["released"]
     refused = consent.decide_input({**given, "consents": [], "resources": [plain]}, policy())
     assert refused["released"] == []
+
+
+@pytest.mark.parametrize("profile", ["hub", "pcf"])
+def test_what_no_consent_speaks_of_is_not_released(profile: str) -> None:
+    """A consent to one class releases the resources of that class, and nothing that it says nothing about."""
+    other = observation("other")
+    other["meta"]["security"][0] = {"system": DATA_CLASS_SYSTEM, "code": "attendance"}
+    given = with_provision(**{"class": [{"system": DATA_CLASS_SYSTEM, "code": "medical-exam"}]})
+    answer = consent.decide_input({**given, "profile": profile, "resources": [observation("plain"), other]}, policy())
+    assert [one["id"] for one in answer["released"]] == ["plain"]
 
 
 def observation(name: str, *labels: Json) -> Json:
@@ -338,6 +379,43 @@ def test_category_and_actions_count_on_all_layers_too() -> None:
     assert consent.decide_input(given, policy())["decision"] == NOBODY
     given["request"]["action"] = given["request"]["action"][:1]
     assert consent.decide_input(given, policy())["decision"] == PERMIT
+
+
+def test_several_actions_permit_what_each_of_them_does() -> None:
+    """One thing of two that every action lets out is a permit."""
+    both = [{"system": DATA_CLASS_SYSTEM, "code": one} for one in ("medical-exam", "photographs")]
+    actions = [{"system": ACTION, "code": one} for one in ("disclose", "access")]
+    given = asked("social", "medical-exam", {"relationships": [MOTHER]}, consents=NEEDS_SHELTER)
+    given["request"] |= {"class": both, "action": actions}
+    assert consent.decide_input(given, policy())["decision"] == PERMIT
+
+
+def test_what_one_of_several_actions_may_not_stays() -> None:
+    """A mood may be disclosed and not accessed: asked for both, only the finding is released."""
+    consents = deepcopy(NEEDS_SHELTER)
+    moods = {"system": DATA_CLASS_SYSTEM, "code": "mental-health"}
+    access = {"coding": [{"system": ACTION, "code": "access"}]}
+    for one in consents:
+        one["provision"]["class"].append(moods)
+        one["provision"]["provision"] = [{"type": "deny", "class": [moods], "action": [access]}]
+    mood = observation("mood")
+    mood["meta"]["security"] = [moods]
+    given = asked("social", "", {"relationships": [MOTHER]}, consents=consents, resources=[observation("o"), mood])
+    for names, left in ((("disclose",), ["o", "mood"]), (("disclose", "access"), ["o"])):
+        actions = [{"system": ACTION, "code": one} for one in names]
+        given["request"] = {"purposeOfUse": ["CAREMGT"], "action": actions}
+        assert [one["id"] for one in consent.decide_input(given, policy())["released"]] == left
+
+
+@pytest.mark.parametrize(("field", "decision"), [("issued", DENY), ("outsideJurisdiction", None), ("signature", None)])
+def test_null_stands_where_nothing_is_known(field: str, decision: str | None) -> None:
+    """A date that may be missing may be null; a yes or no may not, nor what nobody knows."""
+    given = asked("police", "forensic", {"orders": [ORDER | {field: None}]})
+    if decision is None:
+        with pytest.raises(UnreadableInput):
+            consent.decide_input(given, policy())
+    else:
+        assert consent.decide_input(given, policy())["decision"] == decision
 
 
 def test_what_is_known_of_an_act_may_stand_beside_a_consent() -> None:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from random import Random
-from typing import Any
+
+import pytest
 
 import consent
-from consent.vocabulary import Purpose
 from hub import exchange
-from hub.disclosing import Disclosed, disclose
-from hub.errors import NotFound
-from hub.preview import preview
+from hub.disclosing import Disclosed
+from hub.errors import HubError
 from hub.replaying import kept_by, read_replay
-from hub.storage import audits, strands
+from hub.storage import audits, deliveries
 from tests.consent.invariants import case_of
 from tests.consent.world import AT, policy
 from tests.consent.worlds import Pool
 from tests.fakes.world import HOSPITAL, Json, World, agency, exam
 from tests.fakes.world import consent as agreed
+from tests.hub.invariants.ways import CHECKS, walk
 
 WAYS = {"webhook": "nha-tam-lanh-mot", "mllp": "nha-tam-lanh-hai", "inbox": "nha-tam-lanh-ba"}
 """One agency for each way out, alike in everything that a decision reads."""
-PURPOSES = frozenset({Purpose.CAREMGT, Purpose.TREAT})
 ADMIN = "quan-tri"
-HUBS = 12
+CHILDREN, SHARDS = 42, 4
+"""Generated children with three cases each (504 together), and the parts that they are walked in."""
 REPLAYS = 500
 
 
@@ -54,85 +54,37 @@ def a_hub(make: Callable[[], World], seed: int, story: Json) -> World:
     return world
 
 
-def door(world: World, name: str) -> Disclosed:
-    """What the one door answers for the newest message."""
-    with world.parts.store.read() as unit:
-        newest = max(strands.of_case(unit, world.case()), key=lambda one: (one.created_at, one.id))
-        return disclose(world.parts, unit, newest, name, PURPOSES, world.parts.clock.now())
+@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.timeout(600)
+def test_10_and_15_every_way_out_says_the_same_and_nothing_of_what_stays(shard: int, tmp_path: Path) -> None:
+    """Webhook, MLLP, inbox, preview and account say what the door says; had the withheld findings said something else
+    or never been made, every agency would see the same to the byte."""
+    failed, met = walk(shard * CHILDREN, CHILDREN, tmp_path)
+    assert not failed
+    assert min(met[name] for name in CHECKS) > CHILDREN // 2
 
 
-def plain(bundle: Json | None) -> Any:
-    """A release without what is another for every recipient: its ids, and the number of the message."""
-    if bundle is None:
-        return None
-    names = {entry["fullUrl"]: f"place-{number}" for number, entry in enumerate(bundle["entry"])}
-    text = json.dumps({key: value for key, value in bundle.items() if key not in ("identifier", "replaces")})
-    for url, name in names.items():
-        text = text.replace(url, name).replace(url.removeprefix("urn:uuid:"), name)
-    return json.loads(text)
-
-
-def by_every_way(world: World) -> dict[str, Any]:
-    """What each agency got last, by its own way; None where nothing came."""
-    world.deliver_all()
-    found: dict[str, Any] = {}
-    for way, name in WAYS.items():
-        if way == "inbox":
-            fetched = [exchange.fetch(world.parts, name, one.delivery) for one in exchange.inbox(world.parts, name)]
-            for one in fetched:
-                one.done()
-            got = [json.loads(one.raw) for one in fetched]
-        else:
-            got = world.received(name)
-        found[way] = got[-1] if got else None
-    return found
-
-
-def test_15_every_way_out_gives_the_same_answer(hubs: Callable[[], World]) -> None:
-    """Webhook, MLLP, inbox, the door itself and the preview agree on what leaves; now and then something does."""
-    left = 0
-    for seed in range(HUBS):
+def test_10_what_is_withheld_is_asked_for_in_vain_as_what_never_was(hubs: Callable[[], World]) -> None:
+    """An agency that asks for a message that it may not have hears what it hears of one that does not exist."""
+    seen = 0
+    for seed in range(4):
         world = a_hub(hubs, seed, exam("SECOND"))
-        answers = {name: door(world, name) for name in WAYS.values()}
-        shown = {one["agency"]: one for one in preview(world.parts, ADMIN, world.case())}
-        told = by_every_way(world)
-        expected = plain(answers[WAYS["inbox"]].bundle)
-        left += expected is not None
-        for way, name in WAYS.items():
-            assert plain(answers[name].bundle) == expected, (seed, way)
-            assert plain(told[way]) == expected, (seed, way)
-            assert bool(shown[name]["messages"]) == (expected is not None), (seed, way)
-    assert HUBS // 5 < left < HUBS
+        name = WAYS["inbox"]
+        with world.parts.store.read() as unit:
+            offered = [each.id for each in deliveries.listing(unit, agency=name, limit=100)]
+        waiting = {one.delivery for one in exchange.inbox(world.parts, name)}
+        for id_ in set(offered) - waiting:
+            assert heard(world, name, id_) == heard(world, name, "khong-co") != ""
+            seen += 1
+    assert seen
 
 
-def test_10_two_hubs_that_differ_in_what_is_withheld_look_alike(hubs: Callable[[], World]) -> None:
-    """HIV test, mood and free text say something else, or were never taken: message, inbox and errors are the same."""
-    alike = 0
-    for seed in range(0, HUBS, 3):
-        other = exam("SECOND")
-        for entry in other["entry"]:
-            kind = {one.get("code") for one in entry["resource"].get("meta", {}).get("security", ())}
-            if kind & {"sexual-health", "narrative"}:
-                entry["resource"].pop("valueCodeableConcept", None)
-                entry["resource"]["valueString"] = "Một điều khác hẳn, dài hơn nhiều (thử nghiệm)"
-        worlds = [a_hub(hubs, seed, story) for story in (exam("SECOND"), other)]
-        listed = [len(exchange.inbox(world.parts, WAYS["inbox"])) for world in worlds]
-        first, second = (by_every_way(world) for world in worlds)
-        assert listed[0] == listed[1]
-        assert {way: plain(one) for way, one in first.items()} == {way: plain(one) for way, one in second.items()}
-        lengths = [{way: len(json.dumps(one)) for way, one in each.items()} for each in (first, second)]
-        assert lengths[0] == lengths[1]
-        alike += any(first.values())
-        assert [error_of(world) for world in worlds] == ["NotFound", "NotFound"]
-    assert alike
-
-
-def error_of(world: World) -> str:
-    """What an agency hears that asks for a message of another's, or of nobody's."""
+def heard(world: World, name: str, delivery: str) -> str:
+    """The error that an agency hears."""
     try:
-        exchange.fetch(world.parts, WAYS["inbox"], "khong-co")
-    except NotFound as error:
-        return type(error).__name__
+        exchange.fetch(world.parts, name, delivery)
+    except HubError as error:
+        return repr(error)
     return ""
 
 
