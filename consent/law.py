@@ -12,6 +12,7 @@ import msgspec
 
 from consent.acts import Said
 from consent.model import FactRef, Item, Refusal
+from consent.people import is_linked
 from consent.proofs import Context, Proof, order_proofs, own_proofs, referral_proofs
 from consent.rulebook import Edition, Grant, Never
 from consent.vocabulary import Basis, DataClass, View
@@ -159,8 +160,7 @@ def _never(rows: Iterable[Never], item: Item, context: Context) -> Never | None:
 def _closed(row: Never, item: Item, context: Context) -> bool:
     """Whether a never for this class and sector covers this item and this recipient."""
     if row.to == "linked":
-        people = context.people
-        applies = context.recipient.id in people.linked or not people.linked_units.isdisjoint(context.names)
+        applies = is_linked(context.recipient, context.people)
     else:
         applies = row.to != "family" or context.recipient.person
     return applies and (not row.labels or not row.labels.isdisjoint(item.labels)) and not _excepted(row, item, context)

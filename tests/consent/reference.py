@@ -33,7 +33,7 @@ def needs(years):
 
 
 def people(facts, at):
-    """Suspects; persons linked to them; units with one on the staff; guardians whose acts count."""
+    """Persons linked to a suspect; units with one on the staff; guardians whose acts count."""
     suspects = {s.person for s in facts.suspicions if holds(s.span, at) and len(set(s.cleared_by) - {""}) < 2}
     ties = [(t.tie.value, t.person, t.to, t.may_consent) for t in facts.relationships if holds(t.span, at)]
     living = set(suspects)
@@ -44,7 +44,7 @@ def people(facts, at):
     barred |= {a for t, a, b, may in ties if t == "guardian" and b == facts.person and not may}
     guardians = {a for t, a, b, _ in ties if t == "guardian" and b == facts.person}
     units = {b for t, a, b, _ in ties if t == "staff" and a in suspects}
-    return suspects, (living | near) - {facts.person}, units, guardians - barred
+    return (living | near) - {facts.person}, units, guardians - barred
 
 
 # --- what one consent says of one item for one purpose: (word, was a denial stated, permitting clauses) ---------------
@@ -148,8 +148,8 @@ def voices(ask, facts, at, item, years, guardians):
 
 
 def decide(ask, facts, at, item):
-    suspects, linked, units, guardians = people(facts, at)
-    if ask.recipient.id in linked | units or ask.recipient.officer in suspects or item.data_class is None:
+    linked, units, guardians = people(facts, at)
+    if {ask.recipient.id, ask.recipient.officer} & (linked | units) or item.data_class is None:
         return "none", None
     classes = {str(item.data_class)} | (item.labels & {"shelter-location", "reporter-identity"})
     return min((one(cls, ask, facts, at, item, guardians) for cls in sorted(classes)), key=lambda f: RANK.index(f[0]))

@@ -649,6 +649,32 @@ def test_R40_a_named_officer_who_is_the_suspect_links_the_recipient() -> None:
     assert view(POLICE, FORENSIC, facts) is View.FULL
 
 
+@pytest.mark.parametrize("tie", [Tie.KIN, Tie.HOUSEHOLD, Tie.ASSOCIATE])
+def test_R40_a_named_officer_who_is_linked_to_the_suspect_reads_nothing(tie: Tie) -> None:
+    """An officer who is kin of the suspect, lives with them or is their associate is linked as a person: neither plan,
+    order, danger nor report tells them where the child is, who reported, or anything; the unit itself is not linked."""
+    shelter, reporter = item(DataClass.SHELTER_LOCATION, type="Location"), item(DataClass.REPORTER_IDENTITY)
+    for one, other in (("officer-7", FATHER), (FATHER, "officer-7")):
+        facts = child(
+            relationships=(Relationship(ref("relationship", "officer"), one, tie, other),), suspicions=(suspect(),),
+            plans=(plan("social"),),
+            team=(member("social", "shelter", officer="officer-7"), member("police", "lead", officer="officer-7")),
+            orders=(order(line(DataClass.SHELTER_LOCATION, officer="officer-7")),),
+            emergencies=(emergency("police", officer="officer-7"),), reports=(report("police"),),
+        )  # fmt: skip
+        for sector in (SOCIAL, POLICE):
+            read = decide(ask(agency(sector, officer="officer-7"), shelter, reporter, *EVERYTHING, **REPORT), facts)
+            assert not read.leaves
+            assert read.redirect == "alternate"
+        assert decide(ask(POLICE, *EVERYTHING, **REPORT), facts).leaves
+        cleared = replace(facts, suspicions=())
+        for party, about in (
+            (agency(SOCIAL, officer="officer-7"), shelter),
+            (agency(POLICE, officer="officer-7"), reporter),
+        ):
+            assert view(party, about, cleared, **REPORT) is View.FULL
+
+
 def test_R40_an_order_for_a_linked_unit_raises_an_alarm() -> None:
     """An order that would tell a linked unit the shelter's address parks with an alarm."""
     staff = Relationship(ref("relationship", "staff"), FATHER, Tie.STAFF, "police")

@@ -185,7 +185,7 @@ def some_ties(rng: Random) -> tuple[Relationship, ...]:
     if chance(rng, 2):
         ties.append(Relationship(ref("tie", "f"), FATHER, Tie.GUARDIAN, CHILD))
     for number in range(rng.randrange(3) if chance(rng, 2) else 0):
-        who = pick(rng, (MOTHER, FATHER, "uncle"))
+        who = pick(rng, (MOTHER, FATHER, "uncle", "officer-7"))
         kind = pick(rng, (Tie.HOUSEHOLD, Tie.KIN, Tie.ASSOCIATE, Tie.STAFF))
         to = pick(rng, SECTORS).value if kind is Tie.STAFF else pick(rng, (FATHER, CHILD, "uncle"))
         if who != to:
