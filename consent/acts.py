@@ -12,6 +12,7 @@ import msgspec
 from consent.fhir import Tree, compiled
 from consent.model import AgreedBy, ConsentFact, Disclosure, FactRef, Facts, Item, Party, Refusal
 from consent.moments import age_at, interval, months_after
+from consent.naming import names_label
 from consent.people import People, band_for
 from consent.rulebook import Edition
 from consent.trees import Answer, Applied, Ask, Result, apply_tree, judge, reading_of
@@ -186,10 +187,8 @@ def answers_to(acts: Iterable[Act], item: Item) -> tuple[Answer, ...]:
     return tuple([_all_purposes(act.applied, item) for act in acts])
 
 
-def say(
-    acts: tuple[Act, ...], answers: tuple[Answer, ...], labels: frozenset[str], people: People, edition: Edition
-) -> Said:
-    """What the counting consents say together of an item with these labels: each person needed permits, none denies.
+def say(acts: tuple[Act, ...], answers: tuple[Answer, ...], item: Item, people: People, edition: Edition) -> Said:
+    """What the counting consents say together of an item: each person needed permits, none denies.
 
     The base rule of a consent that permits something says that it gives no more: it denies nothing that another gives.
     """
@@ -216,7 +215,7 @@ def say(
             refused |= answer.may_deny
         elif not act.permits:
             not_counted = not_counted or act.why_not
-        elif _names_labels(answer, labels, edition):
+        elif _names_labels(answer, item, edition):
             yes[act.by].add(act.fact.given_by)
             ends += [act.ends] if act.ends else []
         else:
@@ -224,7 +223,9 @@ def say(
     if not read:
         return SILENCE
     needs = people.band.needs
-    if Sensitivity.HIV in labels and (people.age is None or people.age < edition.numbers["hiv.written_guardian_below"]):
+    if Sensitivity.HIV in item.labels and (
+        people.age is None or people.age < edition.numbers["hiv.written_guardian_below"]
+    ):
         needs = needs | {"representative"}
     code = _together(yes, no, unsure, not_counted, based, needs)
     return Said(
@@ -281,24 +282,27 @@ def _all_purposes(applied: tuple[Applied, ...], item: Item) -> Answer:
     return Answer(Result.PERMIT, answers[0].nodes, parts=tuple(answers))
 
 
-def _names_labels(answer: Answer, labels: frozenset[str], edition: Edition) -> bool:
-    """R26: a permit covers a sensitive label only where one deciding clause names it, or a class that says it; where
-    several purposes were asked for, for each of them."""
-    sensitive = labels & edition.sensitive
+def _names_labels(answer: Answer, item: Item, edition: Edition) -> bool:
+    """R26: a permit covers a sensitive label only where one deciding clause names it, a class that says it, or the thing
+    by its code; where several purposes were asked for, for each of them."""
+    sensitive = item.labels & edition.sensitive
     if not sensitive:
         return True
     if answer.parts:
-        return all(_names_labels(part, labels, edition) for part in answer.parts)
+        return all(_names_labels(part, item, edition) for part in answer.parts)
     for node in answer.nodes:
         named = {code.code for code in node.labels or ()}
-        if node.codes is not None:
-            return True
         classes = {
             DataClass(code.code)
             for code in node.classes or ()
             if code.system == DATA_CLASS_SYSTEM and code.code in DataClass._value2member_map_
         }
-        if all(label in named or classes & edition.inherent[label] for label in sensitive):
+        if all(
+            label in named
+            or classes & edition.inherent[label]
+            or (node.codes is not None and names_label(node.codes, item, label, edition))
+            for label in sensitive
+        ):
             return True
     return False
 

@@ -105,7 +105,7 @@ def _judge(context: Context) -> tuple[tuple[Verdict, ...], list[_Finding]]:
         kind = _kind(item, answers, context)
         finding = found.get(kind)
         if finding is None:
-            said = say(context.acts, answers, item.labels, context.people, context.edition)
+            said = say(context.acts, answers, item, context.people, context.edition)
             classes = tuple([_judge_class(one, item, said, steps, context) for one in _classes_of(item)])
             finding = found[kind] = _combine(item, classes, context.edition)
         first = finding.verdict
@@ -118,7 +118,9 @@ def _judge(context: Context) -> tuple[tuple[Verdict, ...], list[_Finding]]:
 
 def _kind(item: Item, answers: tuple[Answer, ...], context: Context) -> Any:
     """Everything of an item that the law reads: equal kinds are judged alike."""
-    named = (item.codes, item.episode, item.at) if context.facts.orders else None
+    named: Any = (item.codes, item.kinds, item.episode, item.at) if context.facts.orders else None
+    if named is None and context.acts and not item.labels.isdisjoint(context.edition.sensitive):
+        named = (item.codes, item.kinds)
     return answers, item.data_class, item.classes, item.labels, item.type, item.author, named
 
 

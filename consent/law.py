@@ -12,6 +12,7 @@ import msgspec
 
 from consent.acts import Said
 from consent.model import FactRef, Item, Refusal
+from consent.naming import names_item, names_label
 from consent.people import is_linked
 from consent.proofs import Context, Proof, order_proofs, own_proofs, referral_proofs
 from consent.rulebook import Edition, Grant, Never
@@ -92,7 +93,7 @@ def holds(need: str, proof: Proof, item: Item, context: Context) -> bool:
         case "named-officer" | "sealed":
             return _officer_named(proof, context)
         case "named-codes":
-            return bool(proof.codes)
+            return names_item(proof.codes, item, context.edition)
         case "transport":
             return "transport" in _roles(context)
         case "receiver":
@@ -145,9 +146,9 @@ def explicit(data_class: DataClass, item: Item, basis: Basis, proof: Proof, edit
         # Whether a consent names the label was judged clause by clause in `consent.acts`.
         return True
     labels = item.labels & edition.sensitive
-    if not labels or (basis is Basis.ORDER and proof.codes):
-        return True
-    return all(data_class in edition.inherent[label] for label in labels)
+    return not labels or all(
+        data_class in edition.inherent[label] or names_label(proof.codes, item, label, edition) for label in labels
+    )
 
 
 def _never(rows: Iterable[Never], item: Item, context: Context) -> Never | None:

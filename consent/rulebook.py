@@ -131,6 +131,16 @@ class Edition:
         """The ways that a proof of `basis` opens; none for a recipient without a sector."""
         return self.ways.get((data_class, sector, basis), ()) if sector else ()
 
+    def says(self, label: str, system: str, code: str) -> bool:
+        """Whether a code lies in the value set that makes a thing sensitive by `label`."""
+        wanted = [
+            one
+            for rule in self.labels["sensitivity"]
+            if rule["label"] == label
+            for one in rule["codes"].get(system, ())
+        ]
+        return any(code == one or (one.endswith("*") and code.startswith(one[:-1])) for one in wanted)
+
     def cell(self, data_class: DataClass, sector: Sector | None) -> tuple[Grant, ...]:
         """The ways through one cell of the matrix; none for N and for a recipient without a sector."""
         return self.matrix.get((data_class, sector), ()) if sector else ()

@@ -312,6 +312,37 @@ def test_R26_naming_the_class_names_a_label_that_comes_with_it() -> None:
     assert view(SOCIAL, item(DataClass.MENTAL_HEALTH, "PSY", "HIV"), facts) is View.NONE
 
 
+LABORATORY = Code("http://terminology.hl7.org/CodeSystem/observation-category", "laboratory")
+HIV_TEST = Code(LOINC, "7917-8")
+
+
+@pytest.mark.parametrize(
+    ("code", "opens"), [(LABORATORY, False), (CODE, True), (HIV_TEST, True)], ids=lambda one: str(one)
+)
+def test_R26_a_category_names_no_sensitive_thing(code: Code, opens: bool) -> None:
+    """A consent or an order that names "laboratory" names no HIV test; one that names its code does, and so does one
+    that names a category which itself says HIV."""
+    kinds = (LABORATORY, HIV_TEST)
+    one = item(DataClass.SEXUAL_HEALTH, "HIV", codes=(CODE, *kinds), kinds=kinds)
+    root = provision(code=[{"coding": [{"system": code.system, "code": code.code}]}])
+    clinic = child(consents=(given(root), given(root, by=CHILD)), team=(member("social", "clinician", officer="c-1"),))
+    expected = View.FULL if opens else View.NONE
+    assert view(agency(SOCIAL, officer="c-1"), one, clinic) is expected
+    for sector in (POLICE, Sector.COURT, SCHOOL):
+        ordered = child(orders=(order(line(DataClass.SEXUAL_HEALTH, sector.value, codes=(code,))),))
+        assert view(sector, one, ordered) is expected
+    several = child(consents=(given(root), given(root, by=CHILD)), team=clinic.team)
+    mixed = decide(ask(agency(SOCIAL, officer="c-1"), one, replace(one, place="other", codes=kinds)), several)
+    assert [each.view is View.FULL for each in mixed.verdicts] == [opens, code == HIV_TEST]
+
+
+def test_R34_a_named_cell_wants_the_code_of_the_thing() -> None:
+    """The court reads the exam that the order names; a category names none."""
+    one = item(EXAM, codes=(CODE, LABORATORY), kinds=(LABORATORY,))
+    for code, expected in ((CODE, View.FULL), (LABORATORY, View.NONE)):
+        assert view(Sector.COURT, one, child(orders=(order(line(EXAM, "court", codes=(code,))),))) is expected
+
+
 def test_R27_what_leaves_must_not_be_passed_on() -> None:
     """Every permit carries the duty, with its purpose; a denial carries none."""
     decision = decide(ask(HEALTH, item(EXAM)), child(treating=(treating(),)))
