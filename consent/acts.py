@@ -283,8 +283,8 @@ def _all_purposes(applied: tuple[Applied, ...], item: Item) -> Answer:
 
 
 def _names_labels(answer: Answer, item: Item, edition: Edition) -> bool:
-    """R26: a permit covers a sensitive label only where one deciding clause names it, a class that says it, or the thing
-    by its code; where several purposes were asked for, for each of them."""
+    """R26: a permit covers a sensitive label only where one deciding clause names it, a class that says it, or the
+    thing by its code; where several purposes were asked for, for each of them."""
     sensitive = item.labels & edition.sensitive
     if not sensitive:
         return True

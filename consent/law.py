@@ -189,16 +189,10 @@ def step_never(data_class: DataClass, item: Item, said: Said, context: Context) 
 
 
 def step_order(data_class: DataClass, item: Item, said: Said, context: Context) -> tuple[Granted, ...] | Denied:
-    """Verified, complete orders: only the items that they name."""
+    """Verified, complete orders: only the items that they name, in cells that foresee none too."""
     if not context.legal:
         return ()
-    grants: tuple[Grant, ...] = context.edition.ways_by(data_class, context.sector, Basis.ORDER)
-    if not grants and context.sector is not None:
-        # The matrix foresees no order here, but an order outranks it: no more than the cell's widest view.
-        cell = context.edition.cell(data_class, context.sector)
-        widest = max(cell, key=lambda grant: grant.view.rank, default=None)
-        view, projection = (widest.view, widest.projection) if widest else (View.FULL, "")
-        grants = (Grant(view, frozenset({Basis.ORDER}), projection=projection, rule="R22"),)
+    grants = context.edition.ways_by(data_class, context.sector, Basis.ORDER)
     proofs = order_proofs(data_class, item, context)
     return grants_of(data_class, item, grants, Basis.ORDER, proofs, context, referral_proofs(context))
 

@@ -241,7 +241,14 @@ def _edition(start: datetime, documents: Mapping[str, tuple[str, Mapping[str, An
             uncertain_withheld=_classes(law_name, law["uncertain_match"]["withheld"]),
             report_also=report_also,
             vital_also=vital_also,
-            ways=_ways(matrix, {Basis.REPORT: report_also, Basis.VITAL: vital_also}),
+            ways=_ways(
+                matrix,
+                {
+                    Basis.REPORT: report_also,
+                    Basis.VITAL: vital_also,
+                    Basis.ORDER: _unforeseen(law_name, law["order"]["unforeseen"], matrix, projections),
+                },
+            ),
             absolute=_by_cell(absolute),
             nevers=_by_cell(never_flow),
             kinds={name: frozenset(path.split(".")[0] for path in paths) for name, paths in projections.items()},
@@ -362,6 +369,29 @@ def _ways(
         for basis in Basis:
             ways = tuple(grant for grant in cell if basis in grant.bases)
             found[data_class, sector, basis] = ways + also.get(basis, {}).get((data_class, sector), ())
+    return found
+
+
+def _unforeseen(
+    name: str,
+    rows: Iterable[Mapping[str, Any]],
+    matrix: Mapping[tuple[DataClass, Sector], tuple[Grant, ...]],
+    projections: Mapping[str, Any],
+) -> dict[tuple[DataClass, Sector], tuple[Grant, ...]]:
+    """What an order opens in the cells that foresee none: the cell's widest view at most, on the class's conditions."""
+    stated = {
+        DataClass(row["class"]): _grant(f"{name}: order", {**row, "basis": ["P"], "rule": "R22"}, projections, "")
+        for row in rows
+    }
+    found = {}
+    for (data_class, sector), cell in matrix.items():
+        if any(Basis.ORDER in grant.bases for grant in cell):
+            continue
+        grant = stated.get(data_class, Grant(View.FULL, frozenset({Basis.ORDER}), rule="R22"))
+        widest = max(cell, key=lambda one: one.view.rank, default=grant)
+        if widest.view.rank < grant.view.rank:
+            grant = replace(grant, view=widest.view, projection=widest.projection)
+        found[data_class, sector] = (grant,)
     return found
 
 

@@ -176,7 +176,9 @@ def an_item(rng: Random, number: int) -> Item:
     data_class = pick(rng, COMMON) if chance(rng, 2) else pick(rng, CLASSES)
     labels = [label for label in ("HIV", "PSY", "SDV", "shelter-location") if chance(rng, 16)]
     place = f"item-{number}"
-    made = item(None if chance(rng, 30) else data_class, *labels, place=place, codes=(pick(rng, CODES),))
+    code = (pick(rng, CODES),)
+    kinds = code if chance(rng, 6) else ()
+    made = item(None if chance(rng, 30) else data_class, *labels, place=place, codes=code, kinds=kinds)
     return replace(made, author=pick(rng, SECTORS).value if chance(rng, 3) else "")
 
 
