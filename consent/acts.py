@@ -51,7 +51,11 @@ class Said(msgspec.Struct, frozen=True):
     ends: datetime | None = None
     child_permits: bool = False
     representative_permits: bool = False
+    taken_back: frozenset[str] = frozenset()
+    """Why consents that would permit were taken back: ``R13-withdrawn``, ``R13-suspended``."""
 
+
+_TAKEN_BACK: Final = frozenset({"R13-withdrawn", "R13-suspended"})
 
 SILENCE: Final = Said()
 """No consent speaks about the item."""
@@ -198,6 +202,7 @@ def say(acts: tuple[Act, ...], answers: tuple[Answer, ...], item: Item, people: 
     clauses: list[str] = []
     ends: list[datetime] = []
     not_counted = ""
+    taken_back: set[str] = set()
     unsure = refused = based = False
     for act, answer in zip(acts, answers, strict=True):
         if answer.result is Result.NOT_APPLICABLE:
@@ -215,6 +220,7 @@ def say(acts: tuple[Act, ...], answers: tuple[Answer, ...], item: Item, people: 
             refused |= answer.may_deny
         elif not act.permits:
             not_counted = not_counted or act.why_not
+            taken_back |= {act.why_not} & _TAKEN_BACK
         elif _names_labels(answer, item, edition):
             yes[act.by].add(act.fact.given_by)
             ends += [act.ends] if act.ends else []
@@ -240,6 +246,7 @@ def say(acts: tuple[Act, ...], answers: tuple[Answer, ...], item: Item, people: 
         ends=min(ends) if ends else None,
         child_permits=bool(yes["child"]),
         representative_permits=bool(yes["representative"]),
+        taken_back=frozenset(taken_back),
     )
 
 

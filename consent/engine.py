@@ -153,6 +153,8 @@ def _judge_class(data_class: DataClass, item: Item, said: Said, steps: tuple[Ste
 
 def _why_not(data_class: DataClass, item: Item, said: Said, context: Context) -> Denied:
     """The most telling reason why no basis was proven."""
+    if not context.disclosure.purposes and not said.applied:
+        return Denied("R2-no-purpose", "R2")
     for order in context.facts.orders:
         fault = order_fault(order, context.at, context.facts.zone)
         if fault and any(
@@ -241,7 +243,8 @@ def _assemble(verdicts: tuple[Verdict, ...], found: list[_Finding], context: Con
 def _outcome(leaves: bool, reasons: tuple[Reason, ...], said: list[Said]) -> Outcome:
     if leaves:
         return Outcome.PERMIT
-    if any(one.indeterminate for one in said) and any(reason.code == "R2-indeterminate" for reason in reasons):
+    codes = {reason.code for reason in reasons}
+    if "R2-no-purpose" in codes or ("R2-indeterminate" in codes and any(one.indeterminate for one in said)):
         return Outcome.INDETERMINATE
     if all(reason.code in _SILENT for reason in reasons) and not any(one.applied for one in said):
         return Outcome.NO_CONSENT

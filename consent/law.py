@@ -279,13 +279,26 @@ def step_consent(data_class: DataClass, item: Item, said: Said, context: Context
     if said.permit:
         clause = said.clauses[0] if said.clauses else ""
         proof = Proof(said.read[0], said.rule, said.code, clause=clause, others=said.read[1:])
-        return grants_of(data_class, item, ways, Basis.CONSENT, (proof,), context)
-    if not context.overrides or said.indeterminate:
+        return grants_of(data_class, item, ways, Basis.CONSENT, (proof,), context) + _reported(
+            data_class, item, proof, context
+        )
+    if not context.overrides or said.indeterminate or said.taken_back - context.edition.override_against:
         return ()
     labels = item.labels & context.edition.sensitive
     if any(data_class not in context.edition.inherent[label] for label in labels):
         return ()
     return grants_of(data_class, item, ways, Basis.CONSENT, context.overrides, context)
+
+
+def _reported(data_class: DataClass, item: Item, proof: Proof, context: Context) -> tuple[Granted, ...]:
+    """R19: a report that is owed but not mandatory leaves by the minor's consent, in the minimum of a report."""
+    if not context.agreed:
+        return ()
+    ways = context.edition.ways_by(data_class, context.sector, Basis.REPORT)
+    proofs = (
+        msgspec.structs.replace(one, clause=proof.clause, others=(proof.ref, *proof.others)) for one in context.agreed
+    )
+    return grants_of(data_class, item, ways, Basis.CONSENT, proofs, context)
 
 
 STEPS: dict[str, Step] = {

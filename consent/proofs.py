@@ -23,6 +23,7 @@ from consent.model import (
     Order,
     Party,
     Refusal,
+    Report,
     TeamMember,
 )
 from consent.orders import order_fault, order_names
@@ -74,6 +75,8 @@ class Context(msgspec.Struct, frozen=True):
     receiver: bool
     """A report is owed to the recipient."""
     due: tuple[Proof, ...]
+    agreed: tuple[Proof, ...]
+    """Reports to the recipient that leave with consent only (R19)."""
     told: tuple[Proof, ...]
     emergencies: tuple[Proof, ...]
     plans: tuple[Proof, ...]
@@ -90,7 +93,10 @@ def context_of(disclosure: Disclosure, facts: Facts, edition: Edition, at: datet
         referral = next((one for one in facts.referrals if one.id == disclosure.referral), None)
     service = referral.service if referral is not None else ""
     team = tuple([one for one in facts.team if one.agency == me and one.span.holds(at)])
-    legal = disclosure.purposes <= edition.purposes and disclosure.action in edition.actions
+    # Of no purpose nothing is proven: it must be stated (R2), and goes with whatever leaves (R27).
+    legal = bool(disclosure.purposes) and disclosure.purposes <= edition.purposes
+    legal = legal and disclosure.action in edition.actions
+    due, agreed = _reports_due(disclosure, facts, at, edition, people, team) if legal and facts.reports else ((), ())
     return Context(
         disclosure=disclosure,
         facts=facts,
@@ -108,7 +114,8 @@ def context_of(disclosure: Disclosure, facts: Facts, edition: Edition, at: datet
         referral=referral,
         team=team,
         receiver=bool([one for one in facts.reports if me in one.agencies and one.span.holds(at)]),
-        due=_reports_due(disclosure, facts, at, edition, people, team) if legal and facts.reports else (),
+        due=due,
+        agreed=agreed,
         told=_told(disclosure, facts, edition) if legal and facts.reports else (),
         emergencies=_emergencies(facts, recipient, at, edition) if legal and facts.emergencies else (),
         plans=_plans(facts, me, at) if legal and facts.plans else (),
@@ -163,21 +170,27 @@ def referral_proofs(context: Context) -> list[Proof]:
 
 def _reports_due(
     disclosure: Disclosure, facts: Facts, at: datetime, edition: Edition, people: People, team: tuple[TeamMember, ...]
-) -> tuple[Proof, ...]:
-    """R18 and R19: a report that is owed to the recipient; 16 and 17 only in grave danger or for a crime."""
-    age, numbers = people.age, edition.numbers
-    young = age is None or age < numbers["report.under"]
-    grave_age = age is not None and age < numbers["report.grave_under"]
-    officers = [member.officer for member in team if member.officer]
-    return tuple(
-        Proof(report.ref, "R18" if young else "R19", "R18-report-permits" if young else "R19-report-permits", officer)
-        for report in facts.reports
-        if report.span.holds(at)
-        and disclosure.recipient.id in report.agencies
-        and disclosure.event in edition.report_events
-        and (young or (grave_age and report.grave))
-        for officer in officers or [""]
+) -> tuple[tuple[Proof, ...], tuple[Proof, ...]]:
+    """R18 and R19: the reports to the recipient that must leave, and those that may at 16 and 17: by consent, where it
+    is neither grave danger nor a crime."""
+    if disclosure.event not in edition.report_events:
+        return (), ()
+    owed = [one for one in facts.reports if one.span.holds(at) and disclosure.recipient.id in one.agencies]
+    officers = [member.officer for member in team if member.officer] or [""]
+    if people.age is None or people.age < edition.numbers["report.under"]:
+        return _reports(owed, "R18", "R18-report-permits", officers), ()
+    if people.age >= edition.numbers["report.grave_under"]:
+        return (), ()
+    grave = [one for one in owed if one.grave]
+    others = [one for one in owed if not one.grave]
+    return (
+        _reports(grave, "R19", "R19-report-permits", officers),
+        _reports(others, "R19", "R19-consent-permits", officers),
     )
+
+
+def _reports(reports: list[Report], rule: str, code: str, officers: list[str]) -> tuple[Proof, ...]:
+    return tuple([Proof(report.ref, rule, code, officer) for report in reports for officer in officers])
 
 
 def _told(disclosure: Disclosure, facts: Facts, edition: Edition) -> tuple[Proof, ...]:

@@ -100,6 +100,8 @@ class Edition:
     report_events: frozenset[Event]
     dataless_events: frozenset[Event]
     break_glass_never: frozenset[DataClass]
+    override_against: frozenset[str]
+    """Reasons for which a consent no longer permits and which an override may set aside all the same."""
     purposes: frozenset[Purpose]
     actions: frozenset[Action]
     numbers: Mapping[str, int]
@@ -263,6 +265,7 @@ def _edition(start: datetime, documents: Mapping[str, tuple[str, Mapping[str, An
             report_events=frozenset(Event(event) for event in law["report"]["events"]),
             dataless_events=frozenset(Event(event) for event in law["dataless_events"]),
             break_glass_never=_classes(law_name, law["break_glass"]["never"]),
+            override_against=frozenset(str(code) for code in law["override"]["against"]),
             purposes=frozenset(Purpose(purpose) for purpose in law["bases"]["purposes"]),
             actions=frozenset(Action(action) for action in law["bases"]["actions"]),
             numbers=dict(_numbers("", law)),

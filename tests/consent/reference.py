@@ -168,7 +168,8 @@ def closed(rows, cls, item, sector, author, due):
 def one(cls, ask, facts, at, item, guardians):
     """Go down the precedence: permits above the first denial add up, the widest view counts."""
     sector, me, reader = str(ask.recipient.sector), ask.recipient.id, ask.recipient.officer
-    cell, years, legal = MATRIX[cls][sector], age(facts.birth_date, at, facts.zone), "HPAYMT" not in ask.purposes
+    cell, years = MATRIX[cls][sector], age(facts.birth_date, at, facts.zone)
+    legal = ask.purposes and "HPAYMT" not in ask.purposes
     if not facts.match_certain and cls in LAW["uncertain_match"]["withheld"]:
         return "none", None
     yes, stated, no = voices(ask, facts, at, item, years, guardians)
@@ -234,7 +235,7 @@ def one(cls, ask, facts, at, item, guardians):
         "D": ways("D", [("", ())]) if planned and legal else [],
         "T": ways("T", [("", ())]) if treats and legal else [],
         "own": ways("own", [("", ())]) if author else [],
-        "C": ways("C", [("", ())]) if not no and needs(years) | hiv <= yes else [],
+        "C": ways("C", [("", ())]) + reported * (years in (16, 17)) if not no and needs(years) | hiv <= yes else [],
     }
     best = ("none", None)
     for step in LAW["precedence"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -101,6 +102,75 @@ def test_R18_the_report_tells_whom_to_tell_first() -> None:
 def test_R19_at_sixteen_and_seventeen_only_grave_danger_or_crime(birth: date, grave: bool, expected: View) -> None:
     """The report without consent ends at sixteen, at eighteen where the danger is grave."""
     assert view(POLICE, ALLEGATION, child(birth, reports=(report("police", grave=grave),)), **REPORT) is expected
+
+
+@pytest.mark.parametrize(
+    ("years", "consents", "expected"),
+    [
+        (17, [{"classes": [ALLEGATION], "purpose": ["CAREMGT"]}], View.FULL),
+        (17, [{"classes": [ALLEGATION], "purpose": ["TREAT"]}], View.NONE),
+        (17, [{"classes": [EXAM]}], View.NONE),
+        (17, [{}], View.NONE),
+        (17, [], View.NONE),
+        (18, [{"classes": [ALLEGATION]}], View.NONE),
+    ],
+    ids=["named", "other purpose", "other class", "sensitive and not named", "none", "eighteen"],
+)
+def test_R19_at_sixteen_and_seventeen_the_minor_may_consent(
+    years: int, consents: list[dict[str, object]], expected: View
+) -> None:
+    """Without grave danger the report leaves by the minor's own consent to purpose and class, as what it would be."""
+    facts = child(
+        born(years), reports=(report("police"),), consents=tuple(given(provision(**one), by=CHILD) for one in consents)
+    )
+    one = item(ALLEGATION, "SDV")
+    assert view(POLICE, one, facts, **REPORT) is expected
+    assert view(POLICE, one, facts) is View.NONE
+    assert view(HEALTH, one, facts, **REPORT) is View.NONE
+    assert view(POLICE, one, replace(facts, refusals=(refusal(),)), **REPORT) is View.NONE
+    if expected is View.FULL:
+        decision = decide(ask(POLICE, one, **REPORT), facts)
+        assert decision.verdicts[0].basis is Basis.CONSENT
+        assert {"consent", "report"} <= {ref.kind for ref in decision.verdicts[0].reasons[0].read}
+        assert view(POLICE, item(EXAM), facts, **REPORT) is View.NONE
+        withdrawn = tuple(replace(one, withdrawn_at=AT) for one in facts.consents)
+        assert view(POLICE, one, replace(facts, consents=withdrawn), **REPORT) is View.NONE
+
+
+def test_R18_the_hotline_hears_what_is_reported_to_it() -> None:
+    """111 is a party to a report that is owed to it: the allegation goes with who is suspected; else it stays."""
+    facts = child(reports=(report("hotline"),))
+    heard = left(decide(ask(Sector.HOTLINE, *EVERYTHING, **REPORT), facts))
+    assert heard.keys() == {"demographics", "allegation", "alleged-perpetrator", "reporter-identity"}
+    assert view(Sector.HOTLINE, ALLEGATION, facts) is View.NONE
+    assert view(Sector.HOTLINE, ALLEGATION, child(reports=(report("police"),)), **REPORT) is View.NONE
+
+
+NO_PURPOSE = {"purposes": frozenset[Purpose]()}
+
+
+@pytest.mark.parametrize(
+    ("sector", "facts", "asked"),
+    [
+        (HEALTH, child(treating=(treating(),)), {}),
+        (SOCIAL, child(plans=(plan("social"),)), {}),
+        (POLICE, child(orders=(order(*(line(one) for one in DataClass)),)), {}),
+        (POLICE, child(reports=(report("police"),)), REPORT),
+        (HEALTH, child(emergencies=(emergency("health"),)), {}),
+        (
+            SOCIAL,
+            child(authorities=(Authority(ref("o"), "override", "law", "why", "a", "b", "social", frozenset({EXAM})),)),
+            {},
+        ),
+    ],
+    ids=["T", "D", "P", "R", "V", "override"],
+)
+def test_R02_without_a_purpose_no_ground_is_proven(sector: Sector, facts: Facts, asked: dict[str, Event]) -> None:
+    """A request that states no purpose opens nothing, whatever is on record; and cannot be determined."""
+    assert decide(ask(sector, *EVERYTHING, **asked), facts).leaves
+    silent = decide(ask(sector, *EVERYTHING, **asked, **NO_PURPOSE), facts)
+    assert silent.outcome is Outcome.INDETERMINATE
+    assert {reason.code for reason in silent.reasons} >= {"R2-no-purpose"}
 
 
 def test_R20_vital_interest_opens_the_minimum_and_ends_after_a_day() -> None:
@@ -417,6 +487,22 @@ def test_R29_the_boundary_is_its_period() -> None:
     for end, expected in ((AT, View.NONE), (AT + timedelta(seconds=1), View.SUMMARY)):
         assert view(SOCIAL, EXAM, child(authorities=(override(span=Span(end=end)),))) is expected
     assert view(SOCIAL, DataClass.MENTAL_HEALTH, child(authorities=(override(),))) is View.NONE
+
+
+@pytest.mark.parametrize("change", [{"withdrawn_at": AT}, {"suspended": True}], ids=["withdrawn", "suspended"])
+@pytest.mark.parametrize("by", [CHILD, MOTHER])
+def test_R29_an_override_stands_in_for_nothing_that_was_taken_back(change: dict[str, Any], by: str) -> None:
+    """Right after a withdrawal, and while one is reviewed, an override opens nothing (R13); a barred person's
+    withdrawal stops nothing (R8), nor one of a consent to something else."""
+    root = provision(to=SOCIAL, classes=[EXAM])
+    old = given(root, name="old", evidence="")
+    facts = child(authorities=(override(),), consents=(old, given(root, by=by, **change)))
+    assert view(SOCIAL, EXAM, facts) is View.NONE
+    assert view(SOCIAL, EXAM, replace(facts, consents=(old,))) is View.SUMMARY
+    other = given(provision(to=SOCIAL, classes=[ALLEGATION]), by=by, **change)
+    assert view(SOCIAL, EXAM, replace(facts, consents=(old, other))) is View.SUMMARY
+    barred = replace(facts, no_contacts=(no_contact(MOTHER),))
+    assert view(SOCIAL, EXAM, barred) is (View.SUMMARY if by == MOTHER else View.NONE)
 
 
 def test_R29_an_override_defeats_no_refusal_and_no_never() -> None:
