@@ -229,7 +229,7 @@ def _assemble(verdicts: tuple[Verdict, ...], found: list[_Finding], context: Con
         outcome=_outcome(bool(granted), reasons, said),
         verdicts=verdicts,
         reasons=reasons,
-        obligations=_obligations(granted, said, context) if granted else (),
+        obligations=_obligations(granted, context) if granted else (),
         tasks=_tasks(reasons, said, context),
         alarms=tuple(alarms),
         policy_version=edition.version,
@@ -264,12 +264,13 @@ _NOTIFIED: Final = (
 """Who must be told afterwards of what left on which ground."""
 
 
-def _obligations(granted: list[Granted], said: list[Said], context: Context) -> tuple[Obligation, ...]:
-    """R27 on everything that leaves, an end for what rests on consent, seals, and who must be told afterwards."""
+def _obligations(granted: list[Granted], context: Context) -> tuple[Obligation, ...]:
+    """R27 on everything that leaves: its purpose, and the earliest end of what it rests on; seals, and who must be told
+    afterwards."""
     purposes = ",".join(sorted(context.disclosure.purposes))
     found = [Obligation(ObligationKind.NO_REDISCLOSURE, detail=purposes)]
-    ends = [one.ends for one in said if one.permit and one.ends is not None]
-    if ends and any(one.basis is Basis.CONSENT for one in granted):
+    ends = [one.ends for one in granted if one.ends is not None]
+    if ends:
         found.append(Obligation(ObligationKind.DELETE_BY, detail=min(ends).isoformat()))
     found += [
         Obligation(ObligationKind.SEALED, detail=officer)

@@ -7,6 +7,7 @@ here knows what outranks what.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 import msgspec
 
@@ -30,6 +31,8 @@ class Granted(msgspec.Struct, frozen=True):
     citation: str
     read: tuple[FactRef, ...]
     sealed: str = ""
+    ends: datetime | None = None
+    """When the fact that it rests on ends."""
 
 
 class Denied(msgspec.Struct, frozen=True):
@@ -135,6 +138,7 @@ def grants_of(
                     citation=grant.citation or context.edition.citations.get(proof.rule, ""),
                     read=(proof.ref, *proof.others),
                     sealed=context.recipient.officer if "sealed" in grant.needs else "",
+                    ends=proof.ends,
                 )
             )
     return tuple(found)
@@ -278,7 +282,7 @@ def step_consent(data_class: DataClass, item: Item, said: Said, context: Context
     ways = context.edition.ways_by(data_class, context.sector, Basis.CONSENT)
     if said.permit:
         clause = said.clauses[0] if said.clauses else ""
-        proof = Proof(said.read[0], said.rule, said.code, clause=clause, others=said.read[1:])
+        proof = Proof(said.read[0], said.rule, said.code, clause=clause, others=said.read[1:], ends=said.ends)
         return grants_of(data_class, item, ways, Basis.CONSENT, (proof,), context) + _reported(
             data_class, item, proof, context
         )
@@ -295,8 +299,12 @@ def _reported(data_class: DataClass, item: Item, proof: Proof, context: Context)
     if not context.agreed:
         return ()
     ways = context.edition.ways_by(data_class, context.sector, Basis.REPORT)
+    both = (
+        (one, min((end for end in (one.ends, proof.ends) if end is not None), default=None)) for one in context.agreed
+    )
     proofs = (
-        msgspec.structs.replace(one, clause=proof.clause, others=(proof.ref, *proof.others)) for one in context.agreed
+        msgspec.structs.replace(one, clause=proof.clause, others=(proof.ref, *proof.others), ends=ends)
+        for one, ends in both
     )
     return grants_of(data_class, item, ways, Basis.CONSENT, proofs, context)
 

@@ -47,6 +47,8 @@ class Proof(msgspec.Struct, frozen=True):
     """The clause of a consent that it stands on."""
     others: tuple[FactRef, ...] = ()
     """Further facts that it rests on."""
+    ends: datetime | None = None
+    """When it proves nothing any more, and what left on it is not used further (R27)."""
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -147,7 +149,7 @@ def _asks(disclosure: Disclosure, facts: Facts, at: datetime, profile: str) -> t
 def order_proofs(data_class: DataClass, item: Item, context: Context) -> list[Proof]:
     """The lines of counting orders that name the item."""
     return [
-        Proof(order.ref, "R22", "R22-order-permits", wanted.officer, wanted.codes)
+        Proof(order.ref, "R22", "R22-order-permits", wanted.officer, wanted.codes, ends=order.span.end)
         for order in context.orders
         for wanted in order.items
         if order_names(wanted, data_class, item, context.recipient, context.facts.zone)
@@ -161,7 +163,7 @@ def referral_proofs(context: Context) -> list[Proof]:
         return []
     parties = {referral.requester, referral.performer}
     return [
-        Proof(order.ref, "R22", "R22-order-permits")
+        Proof(order.ref, "R22", "R22-order-permits", ends=order.span.end)
         for order in context.orders
         if order.number == referral.order_number
         and parties & {order.body, *(wanted.recipient for wanted in order.items)}
@@ -190,7 +192,7 @@ def _reports_due(
 
 
 def _reports(reports: list[Report], rule: str, code: str, officers: list[str]) -> tuple[Proof, ...]:
-    return tuple([Proof(report.ref, rule, code, officer) for report in reports for officer in officers])
+    return tuple([Proof(one.ref, rule, code, officer, ends=one.span.end) for one in reports for officer in officers])
 
 
 def _told(disclosure: Disclosure, facts: Facts, edition: Edition) -> tuple[Proof, ...]:
@@ -198,7 +200,7 @@ def _told(disclosure: Disclosure, facts: Facts, edition: Edition) -> tuple[Proof
     if disclosure.event not in edition.told_events:
         return ()
     return tuple(
-        Proof(report.ref, "R23", "R23-already-told")
+        Proof(report.ref, "R23", "R23-already-told", ends=report.span.end)
         for report in facts.reports
         if disclosure.recipient.id in report.told
     )
@@ -228,14 +230,15 @@ def _emergencies(facts: Facts, recipient: Party, at: datetime, edition: Edition)
         rule = "R21" if broken else "R20"
         code = "R21-break-glass-permits" if broken else "R20-vital-permits"
         classes = frozenset(DataClass) - edition.break_glass_never if broken else frozenset[DataClass]()
-        found.append(Proof(emergency.ref, rule, code, emergency.officer, classes=classes))
+        ends = min(ends, emergency.span.end) if emergency.span.end is not None else ends
+        found.append(Proof(emergency.ref, rule, code, emergency.officer, classes=classes, ends=ends))
     return tuple(found)
 
 
 def _plans(facts: Facts, me: str, at: datetime) -> tuple[Proof, ...]:
     """Basis D: an approved, dated plan that names the recipient."""
     return tuple(
-        Proof(plan.ref, "matrix", "D-plan-permits", classes=plan.data_classes)
+        Proof(plan.ref, "matrix", "D-plan-permits", classes=plan.data_classes, ends=plan.span.end)
         for plan in facts.plans
         if plan.approved_by and plan.span.start is not None and plan.span.holds(at) and me in plan.agencies
     )
@@ -244,7 +247,7 @@ def _plans(facts: Facts, me: str, at: datetime) -> tuple[Proof, ...]:
 def _treating(facts: Facts, me: str, at: datetime) -> tuple[Proof, ...]:
     """Basis T: a recorded treating relationship."""
     return tuple(
-        Proof(treating.ref, "matrix", "T-treating-permits")
+        Proof(treating.ref, "matrix", "T-treating-permits", ends=treating.span.end)
         for treating in facts.treating
         if treating.agency == me and treating.span.holds(at)
     )
@@ -253,7 +256,7 @@ def _treating(facts: Facts, me: str, at: datetime) -> tuple[Proof, ...]:
 def _overrides(facts: Facts, me: str, at: datetime) -> tuple[Proof, ...]:
     """R29: approved by somebody else than who asked, for this recipient and stated classes."""
     return tuple(
-        Proof(one.ref, "R29", "R29-override-permits", classes=one.data_classes)
+        Proof(one.ref, "R29", "R29-override-permits", classes=one.data_classes, ends=one.span.end)
         for one in facts.authorities
         if one.kind == "override"
         and _covers(one, me, at)

@@ -463,6 +463,40 @@ def test_R27_the_boundary_is_the_end_of_the_earliest_consent() -> None:
     assert ObligationKind.DELETE_BY not in {one.kind for one in treated.obligations}
 
 
+END = AT + timedelta(days=3)
+UNTIL = Span(datetime(2026, 6, 15, 8, tzinfo=UTC), END)
+
+
+@pytest.mark.parametrize(
+    ("sector", "facts", "ends"),
+    [
+        (HEALTH, child(treating=(treating(span=UNTIL),)), END),
+        (SOCIAL, child(plans=(plan("social", span=UNTIL),)), END),
+        (POLICE, child(orders=(order(line(FORENSIC), span=UNTIL),)), END),
+        (POLICE, child(reports=(report("police", span=UNTIL),)), END),
+        (HEALTH, child(emergencies=(emergency("health"),)), datetime(2026, 6, 16, 8, tzinfo=UTC)),
+        (HEALTH, child(emergencies=(emergency("health", span=UNTIL),)), datetime(2026, 6, 16, 8, tzinfo=UTC)),
+        (
+            HEALTH,
+            child(emergencies=(emergency("health", span=Span(UNTIL.start, AT + timedelta(hours=1))),)),
+            AT + timedelta(hours=1),
+        ),
+        (HEALTH, child(emergencies=(emergency("health"),), treating=(treating(span=UNTIL),)), END),
+    ],
+    ids=["T", "D", "P", "R", "V", "V stated later", "V stated earlier", "T beside V"],
+)
+def test_R27_what_leaves_has_the_end_of_what_it_rests_on(sector: Sector, facts: Facts, ends: datetime) -> None:
+    """Treatment, plan, order, report and danger: use ends with the fact, and with the earliest of several."""
+    about = item(EXAM if facts.treating else DataClass.DEMOGRAPHICS) if sector is HEALTH else None
+    asked = ask(sector, *((about,) if about else EVERYTHING), event=Event.REPORT)
+    found = [one.detail for one in decide(asked, facts).obligations if one.kind is ObligationKind.DELETE_BY]
+    assert [datetime.fromisoformat(one) for one in found] == [ends]
+    both = ask(sector, *EVERYTHING, event=Event.REPORT)
+    if facts.treating and facts.emergencies:
+        found = [one.detail for one in decide(both, facts).obligations if one.kind is ObligationKind.DELETE_BY]
+        assert [datetime.fromisoformat(one) for one in found] == [datetime(2026, 6, 16, 8, tzinfo=UTC)]
+
+
 def override(**changes: object) -> Authority:
     base = Authority(
         ref=ref("override"), kind="override", legal_basis="art. 36", reason="no representative can be found",
