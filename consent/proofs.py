@@ -65,6 +65,8 @@ class Context(msgspec.Struct, frozen=True):
     """Registry id and references of the recipient."""
     legal: bool
     """The purposes and the action are ones that a legal basis can cover; without it nothing below proves one."""
+    asks: tuple[Ask, ...]
+    """The request once for each of its purposes."""
     acts: tuple[Act, ...]
     refusals: tuple[Refusal, ...]
     stops: tuple[Authority, ...]
@@ -98,6 +100,7 @@ def context_of(disclosure: Disclosure, facts: Facts, edition: Edition, at: datet
     # Of no purpose nothing is proven: it must be stated (R2), and goes with whatever leaves (R27).
     legal = bool(disclosure.purposes) and disclosure.purposes <= edition.purposes
     legal = legal and disclosure.action in edition.actions
+    asks = _asks(disclosure, facts, at, profile) if facts.consents else ()
     due, agreed = _reports_due(disclosure, facts, at, edition, people, team) if legal and facts.reports else ((), ())
     return Context(
         disclosure=disclosure,
@@ -109,7 +112,8 @@ def context_of(disclosure: Disclosure, facts: Facts, edition: Edition, at: datet
         sector=recipient.sector,
         names=frozenset({me, *recipient.references}) - {""},
         legal=legal,
-        acts=acts_at(facts, people, at, edition, _asks(disclosure, facts, at, profile)) if facts.consents else (),
+        asks=asks,
+        acts=acts_at(facts, people, at, edition, asks) if asks else (),
         refusals=refusals_at(facts, people, at, disclosure, service) if facts.refusals else (),
         stops=tuple([one for one in facts.authorities if one.kind == "stop" and _covers(one, me, at)]),
         orders=tuple([order for order in facts.orders if not order_fault(order, at, facts.zone)]),
