@@ -102,7 +102,7 @@ def _act(
     if tree.status != "active" or fact.replaced or not _may_give(fact, facts, people):
         return None
     applied = tuple(apply_tree(tree, ask) for ask in asks)
-    if all(one.fixed is not None and one.fixed.result is Result.NOT_APPLICABLE for one in applied):
+    if all(_silent(one) for one in applied):
         return None
     given = fact.given_at or _stated(tree, facts.zone)
     if not tree.in_scope or (given is not None and given > at):
@@ -159,6 +159,27 @@ def _withdrawn(fact: ConsentFact, facts: Facts, people: People, at: datetime) ->
     return fact.withdrawn_by in ("", fact.given_by, facts.person) or fact.withdrawn_by in people.unbarred
 
 
+def set_aside(facts: Facts, people: People, asks: tuple[Ask, ...]) -> tuple[FactRef, ...]:
+    """The consents to this request that a barred guardian gave: they do not count (R8), and an explanation says so."""
+    barred = people.guardians - people.unbarred
+    if not barred or "representative" not in people.band.needs:
+        return ()
+    return tuple(
+        fact.ref
+        for fact in facts.consents
+        if fact.as_ is AgreedBy.REPRESENTATIVE
+        and fact.given_by in barred
+        and fact.tree.status == "active"
+        and not fact.replaced
+        and _permits_anything(fact.tree)
+        and not any(_silent(apply_tree(fact.tree, ask)) for ask in asks)
+    )
+
+
+def _silent(applied: Applied) -> bool:
+    return applied.fixed is not None and applied.fixed.result is Result.NOT_APPLICABLE
+
+
 def _permits_anything(tree: Tree) -> bool:
     """Whether withdrawing it takes a permission back; a consent that only denies ends when it is withdrawn."""
     stack = [tree.root] if tree.root else []
@@ -203,7 +224,7 @@ def say(acts: tuple[Act, ...], answers: tuple[Answer, ...], item: Item, people: 
     ends: list[datetime] = []
     not_counted = ""
     taken_back: set[str] = set()
-    unsure = refused = based = False
+    unsure = refused = False
     for act, answer in zip(acts, answers, strict=True):
         if answer.result is Result.NOT_APPLICABLE:
             continue
@@ -211,8 +232,8 @@ def say(acts: tuple[Act, ...], answers: tuple[Answer, ...], item: Item, people: 
         clauses += [f"Consent/{act.fact.ref.id}#{node.path or 'base'}" for node in answer.nodes]
         stated = answer.explicit or answer.may_deny
         if answer.result is Result.DENY and not stated and _permits_anything(act.tree):
-            based = True
-        elif answer.result is Result.DENY:
+            continue
+        if answer.result is Result.DENY:
             no[act.by].add(act.fact.given_by)
             refused |= stated
         elif answer.result is Result.INDETERMINATE:
@@ -233,7 +254,7 @@ def say(acts: tuple[Act, ...], answers: tuple[Answer, ...], item: Item, people: 
         people.age is None or people.age < edition.numbers["hiv.written_guardian_below"]
     ):
         needs = needs | {"representative"}
-    code = _together(yes, no, unsure, not_counted, based, needs)
+    code = _together(yes, no, unsure, not_counted, needs)
     return Said(
         permit=code == "C-permits",
         refused=refused,
@@ -255,7 +276,6 @@ def _together(
     no: dict[str, set[str]],
     unsure: bool,
     not_counted: str,
-    based: bool,
     needs: frozenset[str],
 ) -> str:
     """The reason code of what several voices come to: the most protective of them decides."""
@@ -272,7 +292,7 @@ def _together(
     if not_counted:
         return not_counted
     if not yes["child"] and not yes["representative"]:
-        return "R17-consent-denies" if based else "R2-not-covered"
+        return "R2-not-covered"
     return "R4-child-missing" if "child" in needs and not yes["child"] else "R4-representative-missing"
 
 

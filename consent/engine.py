@@ -165,6 +165,8 @@ def _why_not(data_class: DataClass, item: Item, said: Said, context: Context) ->
         ):
             return Denied(fault, fault.split("-")[0], read=(order.ref,))
     by_consent = context.edition.ways_by(data_class, context.sector, Basis.CONSENT)
+    if by_consent and context.set_aside and said.code in ("R4-representative-missing", "R2-not-covered"):
+        return Denied("R8-barred", "R8", read=context.set_aside)
     if by_consent and said.code not in ("C-permits", "R2-not-covered"):
         return Denied(said.code, said.rule, read=said.read)
     if said.applied:

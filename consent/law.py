@@ -224,8 +224,8 @@ def step_refusal(data_class: DataClass, item: Item, said: Said, context: Context
             return Denied("R35-stopped", "R35", read=(stop.ref,))
     for refusal in context.refusals:
         if refusal.data_class in (None, data_class):
-            rule = "R16" if refusal.service else "R17"
-            return Denied(_dissent(refusal, said, context) or f"{rule}-refused", rule, read=(refusal.ref,))
+            code = _dissent(refusal, said, context) or ("R16-refused" if refusal.service else "R17-refused")
+            return Denied(code, code.split("-")[0], read=(refusal.ref,))
     if said.refused:
         code = said.code if said.code != "C-permits" else "R2-indeterminate"
         return Denied(code, said.rule, read=said.read)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from consent.acts import Act, acts_at, refusals_at
+from consent.acts import Act, acts_at, refusals_at, set_aside
 from consent.model import (
     Authority,
     Code,
@@ -68,6 +68,8 @@ class Context(msgspec.Struct, frozen=True):
     asks: tuple[Ask, ...]
     """The request once for each of its purposes."""
     acts: tuple[Act, ...]
+    set_aside: tuple[FactRef, ...]
+    """Consents to this request that do not count because their giver is barred (R8)."""
     refusals: tuple[Refusal, ...]
     stops: tuple[Authority, ...]
     """An authority's stops that cover the recipient now (R35)."""
@@ -114,6 +116,7 @@ def context_of(disclosure: Disclosure, facts: Facts, edition: Edition, at: datet
         legal=legal,
         asks=asks,
         acts=acts_at(facts, people, at, edition, asks) if asks else (),
+        set_aside=set_aside(facts, people, asks) if asks else (),
         refusals=refusals_at(facts, people, at, disclosure, service) if facts.refusals else (),
         stops=tuple([one for one in facts.authorities if one.kind == "stop" and _covers(one, me, at)]),
         orders=tuple([order for order in facts.orders if not order_fault(order, at, facts.zone)]),

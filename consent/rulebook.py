@@ -386,7 +386,7 @@ def _unforeseen(
         DataClass(row["class"]): _grant(f"{name}: order", {**row, "basis": ["P"], "rule": "R22"}, projections, "")
         for row in rows
     }
-    found = {}
+    found: dict[tuple[DataClass, Sector], tuple[Grant, ...]] = {}
     for (data_class, sector), cell in matrix.items():
         if any(Basis.ORDER in grant.bases for grant in cell):
             continue
