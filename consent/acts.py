@@ -53,6 +53,8 @@ class Said(msgspec.Struct, frozen=True):
     representative_permits: bool = False
     taken_back: frozenset[str] = frozenset()
     """Why consents that would permit were taken back: ``R13-withdrawn``, ``R13-suspended``."""
+    set_aside: tuple[FactRef, ...] = ()
+    """Consents of barred guardians that would have permitted it (R8)."""
 
 
 _TAKEN_BACK: Final = frozenset({"R13-withdrawn", "R13-suspended"})
@@ -159,20 +161,18 @@ def _withdrawn(fact: ConsentFact, facts: Facts, people: People, at: datetime) ->
     return fact.withdrawn_by in ("", fact.given_by, facts.person) or fact.withdrawn_by in people.unbarred
 
 
-def set_aside(facts: Facts, people: People, asks: tuple[Ask, ...]) -> tuple[FactRef, ...]:
-    """The consents to this request that a barred guardian gave: they do not count (R8), and an explanation says so."""
+def set_aside(facts: Facts, people: People, asks: tuple[Ask, ...]) -> tuple[Act, ...]:
+    """The consents of barred guardians: they count for nothing (R8), and an explanation says which would have."""
     barred = people.guardians - people.unbarred
     if not barred or "representative" not in people.band.needs:
         return ()
     return tuple(
-        fact.ref
+        Act(fact, fact.tree, tuple(apply_tree(fact.tree, ask) for ask in asks), fact.as_.value, False, "R8-barred")
         for fact in facts.consents
         if fact.as_ is AgreedBy.REPRESENTATIVE
         and fact.given_by in barred
         and fact.tree.status == "active"
         and not fact.replaced
-        and _permits_anything(fact.tree)
-        and not any(_silent(apply_tree(fact.tree, ask)) for ask in asks)
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from consent.acts import Said, answers_to, ineffective_withdrawals, say, with_trees
+from consent.acts import Act, Said, answers_to, ineffective_withdrawals, say, with_trees
 from consent.canonical import input_hash
 from consent.errors import UnreadableInput
 from consent.law import Denied, Granted, Step, steps_for
@@ -35,7 +35,7 @@ from consent.people import is_linked
 from consent.proofs import Context, context_of, emergency_ends
 from consent.requests import CORNERS, lean, obligations_of, residual_of, settled
 from consent.rulebook import Edition, Policy
-from consent.trees import Answer
+from consent.trees import Answer, Result
 from consent.vocabulary import Basis, DataClass, Taint, View
 
 PROFILES: Final = ("hub", "pcf")
@@ -105,10 +105,13 @@ def _judge(context: Context) -> tuple[tuple[Verdict, ...], list[_Finding]]:
     verdicts = []
     for item in context.disclosure.items:
         answers = answers_to(context.acts, item)
-        kind = _kind(item, answers, context)
+        aside = answers_to(context.set_aside, item)
+        kind = _kind(item, answers + aside, context)
         finding = found.get(kind)
         if finding is None:
             said = say(context.acts, answers, item, context.people, context.edition)
+            if aside:
+                said = _with_aside(said, context.set_aside, aside)
             classes = tuple([_judge_class(one, item, said, steps, context) for one in _classes_of(item)])
             finding = found[kind] = _combine(item, classes, context.edition)
         first = finding.verdict
@@ -117,6 +120,13 @@ def _judge(context: Context) -> tuple[tuple[Verdict, ...], list[_Finding]]:
             first if same else Verdict(item.place, first.view, first.projection, first.basis, first.reasons)
         )
     return tuple(verdicts), list(found.values())
+
+
+def _with_aside(said: Said, acts: tuple[Act, ...], answers: tuple[Answer, ...]) -> Said:
+    """Which consents of barred guardians would have permitted the item."""
+    pairs = zip(acts, answers, strict=True)
+    refs = tuple(act.fact.ref for act, answer in pairs if answer.result is Result.PERMIT)
+    return msgspec.structs.replace(said, set_aside=refs)
 
 
 def _kind(item: Item, answers: tuple[Answer, ...], context: Context) -> Any:
@@ -165,8 +175,8 @@ def _why_not(data_class: DataClass, item: Item, said: Said, context: Context) ->
         ):
             return Denied(fault, fault.split("-")[0], read=(order.ref,))
     by_consent = context.edition.ways_by(data_class, context.sector, Basis.CONSENT)
-    if by_consent and context.set_aside and said.code in ("R4-representative-missing", "R2-not-covered"):
-        return Denied("R8-barred", "R8", read=context.set_aside)
+    if by_consent and said.set_aside and said.code in ("R4-representative-missing", "R2-not-covered"):
+        return Denied("R8-barred", "R8", read=said.set_aside)
     if by_consent and said.code not in ("C-permits", "R2-not-covered"):
         return Denied(said.code, said.rule, read=said.read)
     if said.applied:

@@ -68,8 +68,8 @@ class Context(msgspec.Struct, frozen=True):
     asks: tuple[Ask, ...]
     """The request once for each of its purposes."""
     acts: tuple[Act, ...]
-    set_aside: tuple[FactRef, ...]
-    """Consents to this request that do not count because their giver is barred (R8)."""
+    set_aside: tuple[Act, ...]
+    """Consents that do not count because their giver is barred (R8)."""
     refusals: tuple[Refusal, ...]
     stops: tuple[Authority, ...]
     """An authority's stops that cover the recipient now (R35)."""

@@ -488,8 +488,9 @@ def test_R08_says_that_a_barred_parents_consent_was_set_aside(years: int) -> Non
     assert {ref.id for ref in reason.read} == {f"by-{MOTHER}"}
     none = replace(barred, consents=facts.consents[1:])
     assert why(SHELTER, EXAM, none) != "R8-barred"
-    elsewhere = given(provision(to=Sector.COURT, classes=[EXAM]))
-    assert why(SHELTER, EXAM, replace(none, consents=(*none.consents, elsewhere))) != "R8-barred"
+    for other in (provision(to=Sector.COURT, classes=[EXAM]), provision(to=SHELTER, classes=[DataClass.REFERRAL])):
+        elsewhere = given(other)
+        assert why(SHELTER, EXAM, replace(none, consents=(*none.consents, elsewhere))) != "R8-barred"
 
 
 def test_R17_two_opt_in_consents_add_up() -> None:
