@@ -12,6 +12,7 @@ import msgspec
 from consent.fhir import Tree, compiled
 from consent.model import AgreedBy, ConsentFact, Disclosure, FactRef, Facts, Item, Party, Refusal
 from consent.moments import age_at, interval, months_after
+from consent.naming import names_label
 from consent.people import People, band_for
 from consent.rulebook import Edition
 from consent.trees import Answer, Applied, Ask, Result, apply_tree, judge, reading_of
@@ -50,7 +51,13 @@ class Said(msgspec.Struct, frozen=True):
     ends: datetime | None = None
     child_permits: bool = False
     representative_permits: bool = False
+    taken_back: frozenset[str] = frozenset()
+    """Why consents that would permit were taken back: ``R13-withdrawn``, ``R13-suspended``."""
+    set_aside: tuple[FactRef, ...] = ()
+    """Consents of barred guardians that would have permitted it (R8)."""
 
+
+_TAKEN_BACK: Final = frozenset({"R13-withdrawn", "R13-suspended"})
 
 SILENCE: Final = Said()
 """No consent speaks about the item."""
@@ -97,7 +104,7 @@ def _act(
     if tree.status != "active" or fact.replaced or not _may_give(fact, facts, people):
         return None
     applied = tuple(apply_tree(tree, ask) for ask in asks)
-    if all(one.fixed is not None and one.fixed.result is Result.NOT_APPLICABLE for one in applied):
+    if all(_silent(one) for one in applied):
         return None
     given = fact.given_at or _stated(tree, facts.zone)
     if not tree.in_scope or (given is not None and given > at):
@@ -154,6 +161,25 @@ def _withdrawn(fact: ConsentFact, facts: Facts, people: People, at: datetime) ->
     return fact.withdrawn_by in ("", fact.given_by, facts.person) or fact.withdrawn_by in people.unbarred
 
 
+def set_aside(facts: Facts, people: People, asks: tuple[Ask, ...]) -> tuple[Act, ...]:
+    """The consents of barred guardians: they count for nothing (R8), and an explanation says which would have."""
+    barred = people.guardians - people.unbarred
+    if not barred or "representative" not in people.band.needs:
+        return ()
+    return tuple(
+        Act(fact, fact.tree, tuple(apply_tree(fact.tree, ask) for ask in asks), fact.as_.value, False, "R8-barred")
+        for fact in facts.consents
+        if fact.as_ is AgreedBy.REPRESENTATIVE
+        and fact.given_by in barred
+        and fact.tree.status == "active"
+        and not fact.replaced
+    )
+
+
+def _silent(applied: Applied) -> bool:
+    return applied.fixed is not None and applied.fixed.result is Result.NOT_APPLICABLE
+
+
 def _permits_anything(tree: Tree) -> bool:
     """Whether withdrawing it takes a permission back; a consent that only denies ends when it is withdrawn."""
     stack = [tree.root] if tree.root else []
@@ -186,10 +212,8 @@ def answers_to(acts: Iterable[Act], item: Item) -> tuple[Answer, ...]:
     return tuple([_all_purposes(act.applied, item) for act in acts])
 
 
-def say(
-    acts: tuple[Act, ...], answers: tuple[Answer, ...], labels: frozenset[str], people: People, edition: Edition
-) -> Said:
-    """What the counting consents say together of an item with these labels: each person needed permits, none denies.
+def say(acts: tuple[Act, ...], answers: tuple[Answer, ...], item: Item, people: People, edition: Edition) -> Said:
+    """What the counting consents say together of an item: each person needed permits, none denies.
 
     The base rule of a consent that permits something says that it gives no more: it denies nothing that another gives.
     """
@@ -199,7 +223,8 @@ def say(
     clauses: list[str] = []
     ends: list[datetime] = []
     not_counted = ""
-    unsure = refused = based = False
+    taken_back: set[str] = set()
+    unsure = refused = False
     for act, answer in zip(acts, answers, strict=True):
         if answer.result is Result.NOT_APPLICABLE:
             continue
@@ -207,8 +232,8 @@ def say(
         clauses += [f"Consent/{act.fact.ref.id}#{node.path or 'base'}" for node in answer.nodes]
         stated = answer.explicit or answer.may_deny
         if answer.result is Result.DENY and not stated and _permits_anything(act.tree):
-            based = True
-        elif answer.result is Result.DENY:
+            continue
+        if answer.result is Result.DENY:
             no[act.by].add(act.fact.given_by)
             refused |= stated
         elif answer.result is Result.INDETERMINATE:
@@ -216,7 +241,8 @@ def say(
             refused |= answer.may_deny
         elif not act.permits:
             not_counted = not_counted or act.why_not
-        elif _names_labels(answer, labels, edition):
+            taken_back |= {act.why_not} & _TAKEN_BACK
+        elif _names_labels(answer, item, edition):
             yes[act.by].add(act.fact.given_by)
             ends += [act.ends] if act.ends else []
         else:
@@ -224,9 +250,11 @@ def say(
     if not read:
         return SILENCE
     needs = people.band.needs
-    if Sensitivity.HIV in labels and (people.age is None or people.age < edition.numbers["hiv.written_guardian_below"]):
+    if Sensitivity.HIV in item.labels and (
+        people.age is None or people.age < edition.numbers["hiv.written_guardian_below"]
+    ):
         needs = needs | {"representative"}
-    code = _together(yes, no, unsure, not_counted, based, needs)
+    code = _together(yes, no, unsure, not_counted, needs)
     return Said(
         permit=code == "C-permits",
         refused=refused,
@@ -239,6 +267,7 @@ def say(
         ends=min(ends) if ends else None,
         child_permits=bool(yes["child"]),
         representative_permits=bool(yes["representative"]),
+        taken_back=frozenset(taken_back),
     )
 
 
@@ -247,7 +276,6 @@ def _together(
     no: dict[str, set[str]],
     unsure: bool,
     not_counted: str,
-    based: bool,
     needs: frozenset[str],
 ) -> str:
     """The reason code of what several voices come to: the most protective of them decides."""
@@ -264,7 +292,7 @@ def _together(
     if not_counted:
         return not_counted
     if not yes["child"] and not yes["representative"]:
-        return "R17-consent-denies" if based else "R2-not-covered"
+        return "R2-not-covered"
     return "R4-child-missing" if "child" in needs and not yes["child"] else "R4-representative-missing"
 
 
@@ -281,24 +309,27 @@ def _all_purposes(applied: tuple[Applied, ...], item: Item) -> Answer:
     return Answer(Result.PERMIT, answers[0].nodes, parts=tuple(answers))
 
 
-def _names_labels(answer: Answer, labels: frozenset[str], edition: Edition) -> bool:
-    """R26: a permit covers a sensitive label only where one deciding clause names it, or a class that says it; where
-    several purposes were asked for, for each of them."""
-    sensitive = labels & edition.sensitive
+def _names_labels(answer: Answer, item: Item, edition: Edition) -> bool:
+    """R26: a permit covers a sensitive label only where one deciding clause names it, a class that says it, or the
+    thing by its code; where several purposes were asked for, for each of them."""
+    sensitive = item.labels & edition.sensitive
     if not sensitive:
         return True
     if answer.parts:
-        return all(_names_labels(part, labels, edition) for part in answer.parts)
+        return all(_names_labels(part, item, edition) for part in answer.parts)
     for node in answer.nodes:
         named = {code.code for code in node.labels or ()}
-        if node.codes is not None:
-            return True
         classes = {
             DataClass(code.code)
             for code in node.classes or ()
             if code.system == DATA_CLASS_SYSTEM and code.code in DataClass._value2member_map_
         }
-        if all(label in named or classes & edition.inherent[label] for label in sensitive):
+        if all(
+            label in named
+            or classes & edition.inherent[label]
+            or (node.codes is not None and names_label(node.codes, item, label, edition))
+            for label in sensitive
+        ):
             return True
     return False
 

@@ -5,13 +5,14 @@ An error inside is a denial with a task (invariant 24): the engine always answer
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 
-from consent.acts import Said, answers_to, ineffective_withdrawals, say, with_trees
+from consent.acts import Act, Said, answers_to, ineffective_withdrawals, say, with_trees
 from consent.canonical import input_hash
 from consent.errors import UnreadableInput
 from consent.law import Denied, Granted, Step, steps_for
@@ -25,14 +26,16 @@ from consent.model import (
     ObligationKind,
     Outcome,
     Reason,
+    Residual,
     Task,
     Verdict,
 )
 from consent.orders import order_fault, order_names
 from consent.people import is_linked
 from consent.proofs import Context, context_of, emergency_ends
+from consent.requests import CORNERS, lean, obligations_of, residual_of, settled
 from consent.rulebook import Edition, Policy
-from consent.trees import Answer
+from consent.trees import Answer, Result
 from consent.vocabulary import Basis, DataClass, Taint, View
 
 PROFILES: Final = ("hub", "pcf")
@@ -102,10 +105,13 @@ def _judge(context: Context) -> tuple[tuple[Verdict, ...], list[_Finding]]:
     verdicts = []
     for item in context.disclosure.items:
         answers = answers_to(context.acts, item)
-        kind = _kind(item, answers, context)
+        aside = answers_to(context.set_aside, item)
+        kind = _kind(item, answers + aside, context)
         finding = found.get(kind)
         if finding is None:
-            said = say(context.acts, answers, item.labels, context.people, context.edition)
+            said = say(context.acts, answers, item, context.people, context.edition)
+            if aside:
+                said = _with_aside(said, context.set_aside, aside)
             classes = tuple([_judge_class(one, item, said, steps, context) for one in _classes_of(item)])
             finding = found[kind] = _combine(item, classes, context.edition)
         first = finding.verdict
@@ -116,9 +122,18 @@ def _judge(context: Context) -> tuple[tuple[Verdict, ...], list[_Finding]]:
     return tuple(verdicts), list(found.values())
 
 
+def _with_aside(said: Said, acts: tuple[Act, ...], answers: tuple[Answer, ...]) -> Said:
+    """Which consents of barred guardians would have permitted the item."""
+    pairs = zip(acts, answers, strict=True)
+    refs = tuple(act.fact.ref for act, answer in pairs if answer.result is Result.PERMIT)
+    return msgspec.structs.replace(said, set_aside=refs)
+
+
 def _kind(item: Item, answers: tuple[Answer, ...], context: Context) -> Any:
     """Everything of an item that the law reads: equal kinds are judged alike."""
-    named = (item.codes, item.episode, item.at) if context.facts.orders else None
+    named: Any = (item.codes, item.kinds, item.episode, item.at) if context.facts.orders else None
+    if named is None and context.acts and not item.labels.isdisjoint(context.edition.sensitive):
+        named = (item.codes, item.kinds)
     return answers, item.data_class, item.classes, item.labels, item.type, item.author, named
 
 
@@ -151,6 +166,8 @@ def _judge_class(data_class: DataClass, item: Item, said: Said, steps: tuple[Ste
 
 def _why_not(data_class: DataClass, item: Item, said: Said, context: Context) -> Denied:
     """The most telling reason why no basis was proven."""
+    if not context.disclosure.purposes and not said.applied:
+        return Denied("R2-no-purpose", "R2")
     for order in context.facts.orders:
         fault = order_fault(order, context.at, context.facts.zone)
         if fault and any(
@@ -158,6 +175,8 @@ def _why_not(data_class: DataClass, item: Item, said: Said, context: Context) ->
         ):
             return Denied(fault, fault.split("-")[0], read=(order.ref,))
     by_consent = context.edition.ways_by(data_class, context.sector, Basis.CONSENT)
+    if by_consent and said.set_aside and said.code in ("R4-representative-missing", "R2-not-covered"):
+        return Denied("R8-barred", "R8", read=said.set_aside)
     if by_consent and said.code not in ("C-permits", "R2-not-covered"):
         return Denied(said.code, said.rule, read=said.read)
     if said.applied:
@@ -220,12 +239,14 @@ def _assemble(verdicts: tuple[Verdict, ...], found: list[_Finding], context: Con
     if ineffective_withdrawals(context.facts, context.people, context.at):
         alarms.append("barred-withdrawal")
     reasons = tuple(dict.fromkeys([reason for finding in found for reason in finding.verdict.reasons]))
+    redactions, residual = _left_to_labels(granted, context) if granted and context.acts else ((), ())
     used = sorted({finding.verdict.projection for finding in found} - {""})
     return Decision(
         outcome=_outcome(bool(granted), reasons, said),
         verdicts=verdicts,
         reasons=reasons,
-        obligations=_obligations(granted, said, context) if granted else (),
+        obligations=_obligations(granted, context) + redactions if granted else (),
+        residual=residual,
         tasks=_tasks(reasons, said, context),
         alarms=tuple(alarms),
         policy_version=edition.version,
@@ -239,7 +260,8 @@ def _assemble(verdicts: tuple[Verdict, ...], found: list[_Finding], context: Con
 def _outcome(leaves: bool, reasons: tuple[Reason, ...], said: list[Said]) -> Outcome:
     if leaves:
         return Outcome.PERMIT
-    if any(one.indeterminate for one in said) and any(reason.code == "R2-indeterminate" for reason in reasons):
+    codes = {reason.code for reason in reasons}
+    if "R2-no-purpose" in codes or ("R2-indeterminate" in codes and any(one.indeterminate for one in said)):
         return Outcome.INDETERMINATE
     if all(reason.code in _SILENT for reason in reasons) and not any(one.applied for one in said):
         return Outcome.NO_CONSENT
@@ -259,12 +281,13 @@ _NOTIFIED: Final = (
 """Who must be told afterwards of what left on which ground."""
 
 
-def _obligations(granted: list[Granted], said: list[Said], context: Context) -> tuple[Obligation, ...]:
-    """R27 on everything that leaves, an end for what rests on consent, seals, and who must be told afterwards."""
+def _obligations(granted: list[Granted], context: Context) -> tuple[Obligation, ...]:
+    """R27 on everything that leaves: its purpose, and the earliest end of what it rests on; seals, and who must be told
+    afterwards."""
     purposes = ",".join(sorted(context.disclosure.purposes))
     found = [Obligation(ObligationKind.NO_REDISCLOSURE, detail=purposes)]
-    ends = [one.ends for one in said if one.permit and one.ends is not None]
-    if ends and any(one.basis is Basis.CONSENT for one in granted):
+    ends = [one.ends for one in granted if one.ends is not None]
+    if ends:
         found.append(Obligation(ObligationKind.DELETE_BY, detail=min(ends).isoformat()))
     found += [
         Obligation(ObligationKind.SEALED, detail=officer)
@@ -273,6 +296,22 @@ def _obligations(granted: list[Granted], said: list[Said], context: Context) -> 
     codes = {one.code for one in granted}
     found += [Obligation(ObligationKind.NOTIFY, detail=whom) for code, whom in _NOTIFIED if code in codes]
     return tuple(found)
+
+
+def _left_to_labels(granted: list[Granted], context: Context) -> tuple[tuple[Obligation, ...], tuple[Residual, ...]]:
+    """What the counting consents leave to the labels of data that is not at hand, as duties and in the form of IHE PCF.
+
+    What they forbid holds whatever the ground is; that they permit no more, only where all leaves by consent.
+    """
+    consented = all(one.basis is Basis.CONSENT for one in granted)
+    corners = CORNERS[context.asks[0].profile]
+    found = []
+    for act in context.acts:
+        if any(one.fixed is None and one.reading.masks.by_content & ~one.ruled for one in act.applied):
+            leaning = settled(lean(act.tree, context.asks, corners), corners)
+            found.append(leaning if act.permits and consented else replace(leaning, permits=()))
+    duties = dict.fromkeys(duty for leaning in found for duty in obligations_of(leaning))
+    return tuple(duties), tuple(dict.fromkeys(one for leaning in found for one in residual_of(leaning)))
 
 
 def _tasks(reasons: tuple[Reason, ...], said: list[Said], context: Context) -> tuple[Task, ...]:

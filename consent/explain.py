@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from consent.model import Decision, Item, Reason, Verdict
+from consent.model import Decision, Item, Obligation, ObligationKind, Reason, Verdict
 from consent.rulebook import Edition, Policy
 from consent.supposing import Change, Step
 from consent.vocabulary import View
@@ -133,13 +133,15 @@ def _line(
         about = words("classes", data_class.value if data_class is not None else "unlabelled")
     found = (changes or {}).get(verdict.place, ())
     leaves = verdict.view is not View.NONE
+    # That nothing tried would narrow it is an answer: the reason's own words would name a change that changes nothing.
+    hints = () if found or (leaves and changes is not None) else _hints(verdict, words)
     return Line(
         place=verdict.place,
         about=about,
         view=verdict.view.value,
         basis=verdict.basis.value if verdict.basis is not None and leaves else "",
         why=tuple(_why(reason, words) for reason in verdict.reasons),
-        changes=tuple(_alternative(one, words) for one in found) or _hints(verdict, words),
+        changes=tuple(_alternative(one, words) for one in found) or hints,
     )
 
 
@@ -229,9 +231,7 @@ def _altered(found: tuple[Alternative, ...], words: _Words) -> Iterable[str]:
 
 def _beside(decision: Decision, words: _Words) -> list[str]:
     """Duties that go with what leaves, and work that the decision raises."""
-    duties = [
-        words("duties", one.kind.value) + (f" {one.detail}" if one.detail else "") for one in decision.obligations
-    ]
+    duties = [_duty(one, words) for one in decision.obligations]
     work = [words("tasks", kind) for kind in (*(task.kind for task in decision.tasks), *decision.alarms)]
     sentences = []
     if duties:
@@ -239,6 +239,25 @@ def _beside(decision: Decision, words: _Words) -> list[str]:
     if work:
         sentences.append(f"{words('phrases', 'tasks')}: {'; '.join(dict.fromkeys(work))}.")
     return sentences
+
+
+def _duty(duty: Obligation, words: _Words) -> str:
+    """A duty with what it is about, in words where the catalogue has them."""
+    named = duty.detail.split(",") if duty.detail else []
+    if duty.kind is ObligationKind.NOTIFY:
+        named = [words("who", one) for one in named]
+    elif duty.kind is ObligationKind.NO_REDISCLOSURE and named:
+        return (
+            f"{words('duties', duty.kind.value)} ({words('phrases', 'purpose')}: {_listed('purposes', named, words)})"
+        )
+    elif duty.kind is ObligationKind.REDACT:
+        lead = words("phrases", "except") if duty.except_any_of else ""
+        named = [" ".join(filter(None, (lead, ", ".join(one.code for one in duty.codes or duty.except_any_of))))]
+    return " ".join((words("duties", duty.kind.value), ", ".join(named))).rstrip()
+
+
+def _listed(part: str, names: Iterable[str], words: _Words) -> str:
+    return ", ".join(words(part, one) for one in names)
 
 
 def _edition(decision: Decision, policy: Policy) -> Edition:

@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from consent.codings import as_list, codes_of
 from consent.matching import LABEL_SYSTEMS
-from consent.model import Item
+from consent.model import Code, Item
 from consent.moments import interval
 from consent.vocabulary import DATA_CLASS_SYSTEM, DataClass
 from consent.walk import at_path, elements, inline_labels, references, resources_of, shadow
 
 ZONE: Final = "Asia/Ho_Chi_Minh"
-_CODED: Final = ("code", "type", "category", "medicationCodeableConcept", "vaccineCode")
+_OWN_CODES: Final = ("code", "medicationCodeableConcept", "vaccineCode")
+_KINDS: Final = ("type", "category")
 _MADE_BY: Final = (
     "performer.reference", "performer.actor.reference", "author.reference", "recorder.reference", "asserter.reference",
     "requester.reference", "sender.reference", "agent.who.reference", "custodian.reference",
@@ -89,12 +90,13 @@ def _items(
     source = meta.get("source") if isinstance(meta, dict) else None
     classes, labels = _split(security)
     encounter = next(at_path(resource, "encounter.reference"), "")
+    own_codes, kinds = _codes(resource, _OWN_CODES), _codes(resource, _KINDS)
     whole = Item(
         place=place,
         data_class=classes[0] if classes else None,
         labels=labels,
         type=str(resource.get("resourceType", "")),
-        codes=tuple(dict.fromkeys(code for name in _CODED for code in codes_of(resource.get(name)))),
+        codes=tuple(dict.fromkeys((*own_codes, *kinds))),
         at=_when(resource),
         author=source if isinstance(source, str) and source else author,
         episode=episodes.get(place, "") or episodes.get(encounter, ""),
@@ -103,6 +105,7 @@ def _items(
         names=(ties.alias[place],) if ties.alias[place] else (),
         cited_by=ties.cited_by(place),
         authors=_authors(resource),
+        kinds=tuple(code for code in kinds if code not in own_codes),
     )
     yield whole
     for path, parent, key, index in elements(resource):
@@ -116,6 +119,10 @@ def _items(
                 labels=labels | more,
                 classes=classes[1:] if classes else whole.classes,
             )
+
+
+def _codes(resource: dict[str, Any], names: Iterable[str]) -> tuple[Code, ...]:
+    return tuple(dict.fromkeys(code for name in names for code in codes_of(resource.get(name))))
 
 
 def _authors(resource: dict[str, Any]) -> tuple[str, ...]:

@@ -7,11 +7,14 @@ here knows what outranks what.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 import msgspec
 
 from consent.acts import Said
 from consent.model import FactRef, Item, Refusal
+from consent.naming import names_item, names_label
+from consent.people import is_linked
 from consent.proofs import Context, Proof, order_proofs, own_proofs, referral_proofs
 from consent.rulebook import Edition, Grant, Never
 from consent.vocabulary import Basis, DataClass, View
@@ -28,6 +31,8 @@ class Granted(msgspec.Struct, frozen=True):
     citation: str
     read: tuple[FactRef, ...]
     sealed: str = ""
+    ends: datetime | None = None
+    """When the fact that it rests on ends."""
 
 
 class Denied(msgspec.Struct, frozen=True):
@@ -91,7 +96,7 @@ def holds(need: str, proof: Proof, item: Item, context: Context) -> bool:
         case "named-officer" | "sealed":
             return _officer_named(proof, context)
         case "named-codes":
-            return bool(proof.codes)
+            return names_item(proof.codes, item, context.edition)
         case "transport":
             return "transport" in _roles(context)
         case "receiver":
@@ -133,6 +138,7 @@ def grants_of(
                     citation=grant.citation or context.edition.citations.get(proof.rule, ""),
                     read=(proof.ref, *proof.others),
                     sealed=context.recipient.officer if "sealed" in grant.needs else "",
+                    ends=proof.ends,
                 )
             )
     return tuple(found)
@@ -144,9 +150,9 @@ def explicit(data_class: DataClass, item: Item, basis: Basis, proof: Proof, edit
         # Whether a consent names the label was judged clause by clause in `consent.acts`.
         return True
     labels = item.labels & edition.sensitive
-    if not labels or (basis is Basis.ORDER and proof.codes):
-        return True
-    return all(data_class in edition.inherent[label] for label in labels)
+    return not labels or all(
+        data_class in edition.inherent[label] or names_label(proof.codes, item, label, edition) for label in labels
+    )
 
 
 def _never(rows: Iterable[Never], item: Item, context: Context) -> Never | None:
@@ -159,8 +165,7 @@ def _never(rows: Iterable[Never], item: Item, context: Context) -> Never | None:
 def _closed(row: Never, item: Item, context: Context) -> bool:
     """Whether a never for this class and sector covers this item and this recipient."""
     if row.to == "linked":
-        people = context.people
-        applies = context.recipient.id in people.linked or not people.linked_units.isdisjoint(context.names)
+        applies = is_linked(context.recipient, context.people)
     else:
         applies = row.to != "family" or context.recipient.person
     return applies and (not row.labels or not row.labels.isdisjoint(item.labels)) and not _excepted(row, item, context)
@@ -188,16 +193,10 @@ def step_never(data_class: DataClass, item: Item, said: Said, context: Context) 
 
 
 def step_order(data_class: DataClass, item: Item, said: Said, context: Context) -> tuple[Granted, ...] | Denied:
-    """Verified, complete orders: only the items that they name."""
+    """Verified, complete orders: only the items that they name, in cells that foresee none too."""
     if not context.legal:
         return ()
-    grants: tuple[Grant, ...] = context.edition.ways_by(data_class, context.sector, Basis.ORDER)
-    if not grants and context.sector is not None:
-        # The matrix foresees no order here, but an order outranks it: no more than the cell's widest view.
-        cell = context.edition.cell(data_class, context.sector)
-        widest = max(cell, key=lambda grant: grant.view.rank, default=None)
-        view, projection = (widest.view, widest.projection) if widest else (View.FULL, "")
-        grants = (Grant(view, frozenset({Basis.ORDER}), projection=projection, rule="R22"),)
+    grants = context.edition.ways_by(data_class, context.sector, Basis.ORDER)
     proofs = order_proofs(data_class, item, context)
     return grants_of(data_class, item, grants, Basis.ORDER, proofs, context, referral_proofs(context))
 
@@ -225,8 +224,8 @@ def step_refusal(data_class: DataClass, item: Item, said: Said, context: Context
             return Denied("R35-stopped", "R35", read=(stop.ref,))
     for refusal in context.refusals:
         if refusal.data_class in (None, data_class):
-            rule = "R16" if refusal.service else "R17"
-            return Denied(_dissent(refusal, said, context) or f"{rule}-refused", rule, read=(refusal.ref,))
+            code = _dissent(refusal, said, context) or ("R16-refused" if refusal.service else "R17-refused")
+            return Denied(code, code.split("-")[0], read=(refusal.ref,))
     if said.refused:
         code = said.code if said.code != "C-permits" else "R2-indeterminate"
         return Denied(code, said.rule, read=said.read)
@@ -283,14 +282,31 @@ def step_consent(data_class: DataClass, item: Item, said: Said, context: Context
     ways = context.edition.ways_by(data_class, context.sector, Basis.CONSENT)
     if said.permit:
         clause = said.clauses[0] if said.clauses else ""
-        proof = Proof(said.read[0], said.rule, said.code, clause=clause, others=said.read[1:])
-        return grants_of(data_class, item, ways, Basis.CONSENT, (proof,), context)
-    if not context.overrides or said.indeterminate:
+        proof = Proof(said.read[0], said.rule, said.code, clause=clause, others=said.read[1:], ends=said.ends)
+        return grants_of(data_class, item, ways, Basis.CONSENT, (proof,), context) + _reported(
+            data_class, item, proof, context
+        )
+    if not context.overrides or said.indeterminate or said.taken_back - context.edition.override_against:
         return ()
     labels = item.labels & context.edition.sensitive
     if any(data_class not in context.edition.inherent[label] for label in labels):
         return ()
     return grants_of(data_class, item, ways, Basis.CONSENT, context.overrides, context)
+
+
+def _reported(data_class: DataClass, item: Item, proof: Proof, context: Context) -> tuple[Granted, ...]:
+    """R19: a report that is owed but not mandatory leaves by the minor's consent, in the minimum of a report."""
+    if not context.agreed:
+        return ()
+    ways = context.edition.ways_by(data_class, context.sector, Basis.REPORT)
+    both = (
+        (one, min((end for end in (one.ends, proof.ends) if end is not None), default=None)) for one in context.agreed
+    )
+    proofs = (
+        msgspec.structs.replace(one, clause=proof.clause, others=(proof.ref, *proof.others), ends=ends)
+        for one, ends in both
+    )
+    return grants_of(data_class, item, ways, Basis.CONSENT, proofs, context)
 
 
 STEPS: dict[str, Step] = {

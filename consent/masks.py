@@ -146,6 +146,11 @@ class Masks:
         self.periods = [(span_of(bounds, zone), bits) for bounds, bits in periods.items()]
         self.data_periods = [(span_of(bounds, zone), bits) for bounds, bits in data_periods.items()]
 
+    @property
+    def by_content(self) -> int:
+        """The provisions that depend on labels or codes of an item."""
+        return self.labels.stated | self.codes.stated
+
     def _constrain(self, bit: int, node: Node, vague: frozenset[str]) -> None:
         if node.purposes is not None and "purposes" not in vague:
             self.purposes.state(bit, node.purposes)

@@ -66,6 +66,7 @@ class Item:
     type: str = ""
     """FHIR resource type."""
     codes: tuple[Code, ...] = ()
+    """Every code that it can be matched by: what it is, and what kind of thing."""
     at: datetime | date | None = None
     """Clinical date where the resource has one."""
     author: str = ""
@@ -81,6 +82,8 @@ class Item:
     """Everything in the bundle that refers to the resource, to any depth, by every name: it is related to these."""
     authors: tuple[str, ...] = ()
     """References to whoever the resource says made it: performers, authors, recorders, senders."""
+    kinds: tuple[Code, ...] = ()
+    """Those of `codes` that say only what kind of thing it is (category, type): they name no sensitive thing (R26)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from consent.errors import UnreadableInput
+
 _FHIR: Final = re.compile(
     r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}):(\d{2})(?::(\d{2})(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?)?)?\Z"
 )
@@ -15,8 +17,11 @@ _FHIR: Final = re.compile(
 
 @lru_cache(maxsize=32)
 def zone_of(name: str) -> ZoneInfo:
-    """The IANA zone called `name`; raises ``ValueError`` for an unknown one."""
-    return ZoneInfo(name)
+    """The IANA zone called `name`; raises :class:`UnreadableInput` for an unknown one."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, KeyError, OSError):
+        raise UnreadableInput("zone: not an IANA time zone") from None
 
 
 def interval(text: object, zone: str) -> tuple[datetime, datetime] | None:

@@ -22,7 +22,7 @@ from consent.fhir import read_consent
 from consent.items import items_of
 from consent.labels import label
 from consent.model import AgreedBy, Code, ConsentFact, Disclosure, FactRef, Facts, Item, Party, Span
-from consent.moments import interval
+from consent.moments import interval, zone_of
 from consent.release import release
 from consent.requests import CORNERS
 from consent.rulebook import Policy
@@ -66,6 +66,8 @@ def decide_input(payload: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     if profile not in CORNERS:
         raise UnreadableInput(f"profile: one of {', '.join(CORNERS)}")
     at = moment(payload.get("asOf"), "asOf")
+    if at < policy.editions[0][0]:
+        raise UnreadableInput("asOf: no policy is in force then")
     references = _references(payload)
     facts = facts_from_input(payload, references, at)
     bundle = label(_bundle(payload), policy)
@@ -173,7 +175,7 @@ def facts_from_input(payload: Mapping[str, Any], references: Mapping[str, Any], 
         person=person_id,
         birth_date=_birth(person.get("birthDate")),
         match_certain=person.get("matchCertain", True) is True,
-        zone=str(person.get("zone", ZONE)),
+        zone=_zone(person.get("zone", ZONE)),
         **lists,
     )
     return replace(facts, consents=consents_from_input(payload, references, at))
@@ -187,6 +189,13 @@ def _performer(resource: Mapping[str, Any], payload: Mapping[str, Any]) -> tuple
             return reference.removeprefix("RelatedPerson/"), AgreedBy.REPRESENTATIVE
     person = payload.get("person")
     return str(person.get("id", "person")) if isinstance(person, Mapping) else "person", AgreedBy.CHILD
+
+
+def _zone(value: Any) -> str:
+    try:
+        return zone_of(str(value)).key
+    except UnreadableInput:
+        raise UnreadableInput("person.zone: not an IANA time zone") from None
 
 
 def _birth(value: Any) -> date | None:

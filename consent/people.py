@@ -103,11 +103,7 @@ def _households(ties: Iterable[Relationship]) -> list[set[str]]:
 
 
 def is_linked(party: Party, people: People) -> bool:
-    """Whether a recipient is linked to a suspect: a unit by its staff or its named officer, a person by their ties."""
-    names = {party.id, *party.references}
-    return (
-        not people.linked_units.isdisjoint(names)
-        or party.officer in people.suspects
-        or (party.id in people.linked)
-        or (party.person and party.officer in people.linked)
-    )
+    """Whether a recipient is linked to a suspect: a unit by its staff, a person by their ties, and so is whoever reads
+    for a unit: what the named officer learns, a linked person has learnt."""
+    names = {party.id, party.officer, *party.references} - {""}
+    return not people.linked_units.isdisjoint(names) or not people.linked.isdisjoint(names)

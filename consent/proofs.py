@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from consent.acts import Act, acts_at, refusals_at
+from consent.acts import Act, acts_at, refusals_at, set_aside
 from consent.model import (
     Authority,
     Code,
@@ -23,6 +23,7 @@ from consent.model import (
     Order,
     Party,
     Refusal,
+    Report,
     TeamMember,
 )
 from consent.orders import order_fault, order_names
@@ -46,6 +47,8 @@ class Proof(msgspec.Struct, frozen=True):
     """The clause of a consent that it stands on."""
     others: tuple[FactRef, ...] = ()
     """Further facts that it rests on."""
+    ends: datetime | None = None
+    """When it proves nothing any more, and what left on it is not used further (R27)."""
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -62,7 +65,11 @@ class Context(msgspec.Struct, frozen=True):
     """Registry id and references of the recipient."""
     legal: bool
     """The purposes and the action are ones that a legal basis can cover; without it nothing below proves one."""
+    asks: tuple[Ask, ...]
+    """The request once for each of its purposes."""
     acts: tuple[Act, ...]
+    set_aside: tuple[Act, ...]
+    """Consents that do not count because their giver is barred (R8)."""
     refusals: tuple[Refusal, ...]
     stops: tuple[Authority, ...]
     """An authority's stops that cover the recipient now (R35)."""
@@ -74,6 +81,8 @@ class Context(msgspec.Struct, frozen=True):
     receiver: bool
     """A report is owed to the recipient."""
     due: tuple[Proof, ...]
+    agreed: tuple[Proof, ...]
+    """Reports to the recipient that leave with consent only (R19)."""
     told: tuple[Proof, ...]
     emergencies: tuple[Proof, ...]
     plans: tuple[Proof, ...]
@@ -90,7 +99,11 @@ def context_of(disclosure: Disclosure, facts: Facts, edition: Edition, at: datet
         referral = next((one for one in facts.referrals if one.id == disclosure.referral), None)
     service = referral.service if referral is not None else ""
     team = tuple([one for one in facts.team if one.agency == me and one.span.holds(at)])
-    legal = disclosure.purposes <= edition.purposes and disclosure.action in edition.actions
+    # Of no purpose nothing is proven: it must be stated (R2), and goes with whatever leaves (R27).
+    legal = bool(disclosure.purposes) and disclosure.purposes <= edition.purposes
+    legal = legal and disclosure.action in edition.actions
+    asks = _asks(disclosure, facts, at, profile) if facts.consents else ()
+    due, agreed = _reports_due(disclosure, facts, at, edition, people, team) if legal and facts.reports else ((), ())
     return Context(
         disclosure=disclosure,
         facts=facts,
@@ -101,14 +114,17 @@ def context_of(disclosure: Disclosure, facts: Facts, edition: Edition, at: datet
         sector=recipient.sector,
         names=frozenset({me, *recipient.references}) - {""},
         legal=legal,
-        acts=acts_at(facts, people, at, edition, _asks(disclosure, facts, at, profile)) if facts.consents else (),
+        asks=asks,
+        acts=acts_at(facts, people, at, edition, asks) if asks else (),
+        set_aside=set_aside(facts, people, asks) if asks else (),
         refusals=refusals_at(facts, people, at, disclosure, service) if facts.refusals else (),
         stops=tuple([one for one in facts.authorities if one.kind == "stop" and _covers(one, me, at)]),
         orders=tuple([order for order in facts.orders if not order_fault(order, at, facts.zone)]),
         referral=referral,
         team=team,
         receiver=bool([one for one in facts.reports if me in one.agencies and one.span.holds(at)]),
-        due=_reports_due(disclosure, facts, at, edition, people, team) if legal and facts.reports else (),
+        due=due,
+        agreed=agreed,
         told=_told(disclosure, facts, edition) if legal and facts.reports else (),
         emergencies=_emergencies(facts, recipient, at, edition) if legal and facts.emergencies else (),
         plans=_plans(facts, me, at) if legal and facts.plans else (),
@@ -140,7 +156,7 @@ def _asks(disclosure: Disclosure, facts: Facts, at: datetime, profile: str) -> t
 def order_proofs(data_class: DataClass, item: Item, context: Context) -> list[Proof]:
     """The lines of counting orders that name the item."""
     return [
-        Proof(order.ref, "R22", "R22-order-permits", wanted.officer, wanted.codes)
+        Proof(order.ref, "R22", "R22-order-permits", wanted.officer, wanted.codes, ends=order.span.end)
         for order in context.orders
         for wanted in order.items
         if order_names(wanted, data_class, item, context.recipient, context.facts.zone)
@@ -154,7 +170,7 @@ def referral_proofs(context: Context) -> list[Proof]:
         return []
     parties = {referral.requester, referral.performer}
     return [
-        Proof(order.ref, "R22", "R22-order-permits")
+        Proof(order.ref, "R22", "R22-order-permits", ends=order.span.end)
         for order in context.orders
         if order.number == referral.order_number
         and parties & {order.body, *(wanted.recipient for wanted in order.items)}
@@ -163,21 +179,27 @@ def referral_proofs(context: Context) -> list[Proof]:
 
 def _reports_due(
     disclosure: Disclosure, facts: Facts, at: datetime, edition: Edition, people: People, team: tuple[TeamMember, ...]
-) -> tuple[Proof, ...]:
-    """R18 and R19: a report that is owed to the recipient; 16 and 17 only in grave danger or for a crime."""
-    age, numbers = people.age, edition.numbers
-    young = age is None or age < numbers["report.under"]
-    grave_age = age is not None and age < numbers["report.grave_under"]
-    officers = [member.officer for member in team if member.officer]
-    return tuple(
-        Proof(report.ref, "R18" if young else "R19", "R18-report-permits" if young else "R19-report-permits", officer)
-        for report in facts.reports
-        if report.span.holds(at)
-        and disclosure.recipient.id in report.agencies
-        and disclosure.event in edition.report_events
-        and (young or (grave_age and report.grave))
-        for officer in officers or [""]
+) -> tuple[tuple[Proof, ...], tuple[Proof, ...]]:
+    """R18 and R19: the reports to the recipient that must leave, and those that may at 16 and 17: by consent, where it
+    is neither grave danger nor a crime."""
+    if disclosure.event not in edition.report_events:
+        return (), ()
+    owed = [one for one in facts.reports if one.span.holds(at) and disclosure.recipient.id in one.agencies]
+    officers = [member.officer for member in team if member.officer] or [""]
+    if people.age is None or people.age < edition.numbers["report.under"]:
+        return _reports(owed, "R18", "R18-report-permits", officers), ()
+    if people.age >= edition.numbers["report.grave_under"]:
+        return (), ()
+    grave = [one for one in owed if one.grave]
+    others = [one for one in owed if not one.grave]
+    return (
+        _reports(grave, "R19", "R19-report-permits", officers),
+        _reports(others, "R19", "R19-consent-permits", officers),
     )
+
+
+def _reports(reports: list[Report], rule: str, code: str, officers: list[str]) -> tuple[Proof, ...]:
+    return tuple([Proof(one.ref, rule, code, officer, ends=one.span.end) for one in reports for officer in officers])
 
 
 def _told(disclosure: Disclosure, facts: Facts, edition: Edition) -> tuple[Proof, ...]:
@@ -185,7 +207,7 @@ def _told(disclosure: Disclosure, facts: Facts, edition: Edition) -> tuple[Proof
     if disclosure.event not in edition.told_events:
         return ()
     return tuple(
-        Proof(report.ref, "R23", "R23-already-told")
+        Proof(report.ref, "R23", "R23-already-told", ends=report.span.end)
         for report in facts.reports
         if disclosure.recipient.id in report.told
     )
@@ -215,14 +237,15 @@ def _emergencies(facts: Facts, recipient: Party, at: datetime, edition: Edition)
         rule = "R21" if broken else "R20"
         code = "R21-break-glass-permits" if broken else "R20-vital-permits"
         classes = frozenset(DataClass) - edition.break_glass_never if broken else frozenset[DataClass]()
-        found.append(Proof(emergency.ref, rule, code, emergency.officer, classes=classes))
+        ends = min(ends, emergency.span.end) if emergency.span.end is not None else ends
+        found.append(Proof(emergency.ref, rule, code, emergency.officer, classes=classes, ends=ends))
     return tuple(found)
 
 
 def _plans(facts: Facts, me: str, at: datetime) -> tuple[Proof, ...]:
     """Basis D: an approved, dated plan that names the recipient."""
     return tuple(
-        Proof(plan.ref, "matrix", "D-plan-permits", classes=plan.data_classes)
+        Proof(plan.ref, "matrix", "D-plan-permits", classes=plan.data_classes, ends=plan.span.end)
         for plan in facts.plans
         if plan.approved_by and plan.span.start is not None and plan.span.holds(at) and me in plan.agencies
     )
@@ -231,7 +254,7 @@ def _plans(facts: Facts, me: str, at: datetime) -> tuple[Proof, ...]:
 def _treating(facts: Facts, me: str, at: datetime) -> tuple[Proof, ...]:
     """Basis T: a recorded treating relationship."""
     return tuple(
-        Proof(treating.ref, "matrix", "T-treating-permits")
+        Proof(treating.ref, "matrix", "T-treating-permits", ends=treating.span.end)
         for treating in facts.treating
         if treating.agency == me and treating.span.holds(at)
     )
@@ -240,7 +263,7 @@ def _treating(facts: Facts, me: str, at: datetime) -> tuple[Proof, ...]:
 def _overrides(facts: Facts, me: str, at: datetime) -> tuple[Proof, ...]:
     """R29: approved by somebody else than who asked, for this recipient and stated classes."""
     return tuple(
-        Proof(one.ref, "R29", "R29-override-permits", classes=one.data_classes)
+        Proof(one.ref, "R29", "R29-override-permits", classes=one.data_classes, ends=one.span.end)
         for one in facts.authorities
         if one.kind == "override"
         and _covers(one, me, at)

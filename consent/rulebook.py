@@ -100,6 +100,8 @@ class Edition:
     report_events: frozenset[Event]
     dataless_events: frozenset[Event]
     break_glass_never: frozenset[DataClass]
+    override_against: frozenset[str]
+    """Reasons for which a consent no longer permits and which an override may set aside all the same."""
     purposes: frozenset[Purpose]
     actions: frozenset[Action]
     numbers: Mapping[str, int]
@@ -130,6 +132,16 @@ class Edition:
     def ways_by(self, data_class: DataClass, sector: Sector | None, basis: Basis) -> tuple[Grant, ...]:
         """The ways that a proof of `basis` opens; none for a recipient without a sector."""
         return self.ways.get((data_class, sector, basis), ()) if sector else ()
+
+    def says(self, label: str, system: str, code: str) -> bool:
+        """Whether a code lies in the value set that makes a thing sensitive by `label`."""
+        wanted = [
+            one
+            for rule in self.labels["sensitivity"]
+            if rule["label"] == label
+            for one in rule["codes"].get(system, ())
+        ]
+        return any(code == one or (one.endswith("*") and code.startswith(one[:-1])) for one in wanted)
 
     def cell(self, data_class: DataClass, sector: Sector | None) -> tuple[Grant, ...]:
         """The ways through one cell of the matrix; none for N and for a recipient without a sector."""
@@ -231,7 +243,14 @@ def _edition(start: datetime, documents: Mapping[str, tuple[str, Mapping[str, An
             uncertain_withheld=_classes(law_name, law["uncertain_match"]["withheld"]),
             report_also=report_also,
             vital_also=vital_also,
-            ways=_ways(matrix, {Basis.REPORT: report_also, Basis.VITAL: vital_also}),
+            ways=_ways(
+                matrix,
+                {
+                    Basis.REPORT: report_also,
+                    Basis.VITAL: vital_also,
+                    Basis.ORDER: _unforeseen(law_name, law["order"]["unforeseen"], matrix, projections),
+                },
+            ),
             absolute=_by_cell(absolute),
             nevers=_by_cell(never_flow),
             kinds={name: frozenset(path.split(".")[0] for path in paths) for name, paths in projections.items()},
@@ -246,6 +265,7 @@ def _edition(start: datetime, documents: Mapping[str, tuple[str, Mapping[str, An
             report_events=frozenset(Event(event) for event in law["report"]["events"]),
             dataless_events=frozenset(Event(event) for event in law["dataless_events"]),
             break_glass_never=_classes(law_name, law["break_glass"]["never"]),
+            override_against=frozenset(str(code) for code in law["override"]["against"]),
             purposes=frozenset(Purpose(purpose) for purpose in law["bases"]["purposes"]),
             actions=frozenset(Action(action) for action in law["bases"]["actions"]),
             numbers=dict(_numbers("", law)),
@@ -352,6 +372,29 @@ def _ways(
         for basis in Basis:
             ways = tuple(grant for grant in cell if basis in grant.bases)
             found[data_class, sector, basis] = ways + also.get(basis, {}).get((data_class, sector), ())
+    return found
+
+
+def _unforeseen(
+    name: str,
+    rows: Iterable[Mapping[str, Any]],
+    matrix: Mapping[tuple[DataClass, Sector], tuple[Grant, ...]],
+    projections: Mapping[str, Any],
+) -> dict[tuple[DataClass, Sector], tuple[Grant, ...]]:
+    """What an order opens in the cells that foresee none: the cell's widest view at most, on the class's conditions."""
+    stated = {
+        DataClass(row["class"]): _grant(f"{name}: order", {**row, "basis": ["P"], "rule": "R22"}, projections, "")
+        for row in rows
+    }
+    found: dict[tuple[DataClass, Sector], tuple[Grant, ...]] = {}
+    for (data_class, sector), cell in matrix.items():
+        if any(Basis.ORDER in grant.bases for grant in cell):
+            continue
+        grant = stated.get(data_class, Grant(View.FULL, frozenset({Basis.ORDER}), rule="R22"))
+        widest = max(cell, key=lambda one: one.view.rank, default=grant)
+        if widest.view.rank < grant.view.rank:
+            grant = replace(grant, view=widest.view, projection=widest.projection)
+        found[data_class, sector] = (grant,)
     return found
 
 

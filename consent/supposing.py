@@ -83,6 +83,9 @@ def changes(
     Empty for a place that no change tried here alters.
     """
     now = decide(disclosure, facts, policy, at, profile)
+    if now.redirect:
+        # Another addressee hears it (R40). That the suspicion be cleared, so that this one may, is never suggested.
+        return {one.place: () for one in now.verdicts}
     tried = _Trial(disclosure, facts, policy, at, profile)
     stays = frozenset(one.place for one in now.verdicts if one.view is View.NONE)
     found: dict[str, list[Change]] = {one.place: [] for one in now.verdicts}
@@ -98,7 +101,13 @@ def changes(
             if verdict.view is not View.NONE:
                 read = {ref for reason in verdict.reasons for ref in reason.read}
                 steps = (*_refusals(disclosure, facts), *_endings(facts, read))
-                found[verdict.place] += tried.less(verdict.place, verdict.view, steps)
+                place, view = verdict.place, verdict.view
+                found[place] += tried.less(place, view, ((step,) for step in steps)) or tried.less(
+                    # Another ground gives as much: its end is wanted too.
+                    place,
+                    view,
+                    combinations((*_refusals(disclosure, facts), *_endings(facts)), 2),
+                )
     return {place: _smallest(some) for place, some in found.items()}
 
 
@@ -136,10 +145,10 @@ class _Trial:
             self._known[steps] = {one.place: one.view for one in decision.verdicts}
         return self._known[steps]
 
-    def less(self, place: str, view: View, steps: Iterable[Step]) -> list[Change]:
-        """Single steps after which less of one item would leave."""
-        then = ((step, self.views((step,)).get(place, View.NONE)) for step in steps)
-        return [Change((step,), less) for step, less in then if less.rank < view.rank]
+    def less(self, place: str, view: View, sets: Iterable[tuple[Step, ...]]) -> list[Change]:
+        """Sets of steps after which less of one item would leave."""
+        then = ((steps, self.views(steps).get(place, View.NONE)) for steps in sets)
+        return [Change(steps, less) for steps, less in then if less.rank < view.rank]
 
 
 # --- what would open ------------------------------------------------------------------------------------------
@@ -313,11 +322,11 @@ def _refusals(disclosure: Disclosure, facts: Facts) -> Iterator[Step]:
         yield Step(f"refused-{who}", "" if who == "child" else f"person/{by}", _with("refusals", refusal))
 
 
-def _endings(facts: Facts, read: set[FactRef]) -> Iterator[Step]:
-    """Each fact that the item leaves on, as if it had ended."""
+def _endings(facts: Facts, read: set[FactRef] | None = None) -> Iterator[Step]:
+    """Each fact that can be a ground, as if it had ended; of `read` only, where it is given."""
     for name, code in _ENDS.items():
         for fact in getattr(facts, name):
-            if fact.ref in read:
+            if read is None or fact.ref in read:
                 who = f"-{fact.as_.value}" if name == "consents" else ""
                 yield Step(f"{code}{who}", _about(fact.ref), _without(name, fact.ref))
 

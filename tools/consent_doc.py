@@ -288,6 +288,12 @@ def limits(law: Mapping[str, Any]) -> list[str]:
         for row in law[name]["also"]:
             said = f"{row['class']} {row['view']} to {', '.join(row['sectors'])}"
             lines.append(f"| {rule} | opened beside the matrix | {said} |")
+    for row in law["order"]["unforeseen"]:
+        view = f"{row['view']} {row.get('projection', '')}".strip()
+        said = f"{row['class']} {view}, {', '.join(NEEDS[need] for need in row['needs'])}"
+        lines.append(f"| R22, R31 | an order opens at most, where the matrix foresees none | {said} |")
+    against = ", ".join(law["override"]["against"]) or "none"
+    lines.append(f"| R29 | what was taken back and an override sets aside all the same | {against} |")
     for row in law["told"]["grants"]:
         lines.append(f"| R23 | police already told of the case learn without an order | {row['class']} {row['view']} |")
     return lines

@@ -33,7 +33,7 @@ def needs(years):
 
 
 def people(facts, at):
-    """Suspects; persons linked to them; units with one on the staff; guardians whose acts count."""
+    """Persons linked to a suspect; units with one on the staff; guardians whose acts count."""
     suspects = {s.person for s in facts.suspicions if holds(s.span, at) and len(set(s.cleared_by) - {""}) < 2}
     ties = [(t.tie.value, t.person, t.to, t.may_consent) for t in facts.relationships if holds(t.span, at)]
     living = set(suspects)
@@ -44,7 +44,7 @@ def people(facts, at):
     barred |= {a for t, a, b, may in ties if t == "guardian" and b == facts.person and not may}
     guardians = {a for t, a, b, _ in ties if t == "guardian" and b == facts.person}
     units = {b for t, a, b, _ in ties if t == "staff" and a in suspects}
-    return suspects, (living | near) - {facts.person}, units, guardians - barred
+    return (living | near) - {facts.person}, units, guardians - barred
 
 
 # --- what one consent says of one item for one purpose: (word, was a denial stated, permitting clauses) ---------------
@@ -148,8 +148,8 @@ def voices(ask, facts, at, item, years, guardians):
 
 
 def decide(ask, facts, at, item):
-    suspects, linked, units, guardians = people(facts, at)
-    if ask.recipient.id in linked | units or ask.recipient.officer in suspects or item.data_class is None:
+    linked, units, guardians = people(facts, at)
+    if {ask.recipient.id, ask.recipient.officer} & (linked | units) or item.data_class is None:
         return "none", None
     classes = {str(item.data_class)} | (item.labels & {"shelter-location", "reporter-identity"})
     return min((one(cls, ask, facts, at, item, guardians) for cls in sorted(classes)), key=lambda f: RANK.index(f[0]))
@@ -168,7 +168,8 @@ def closed(rows, cls, item, sector, author, due):
 def one(cls, ask, facts, at, item, guardians):
     """Go down the precedence: permits above the first denial add up, the widest view counts."""
     sector, me, reader = str(ask.recipient.sector), ask.recipient.id, ask.recipient.officer
-    cell, years, legal = MATRIX[cls][sector], age(facts.birth_date, at, facts.zone), "HPAYMT" not in ask.purposes
+    cell, years = MATRIX[cls][sector], age(facts.birth_date, at, facts.zone)
+    legal = ask.purposes and "HPAYMT" not in ask.purposes
     if not facts.match_certain and cls in LAW["uncertain_match"]["withheld"]:
         return "none", None
     yes, stated, no = voices(ask, facts, at, item, years, guardians)
@@ -180,17 +181,16 @@ def one(cls, ask, facts, at, item, guardians):
     good = [o for o in facts.orders if o.number and o.issued and o.items and not o.revoked and holds(o.span, at)]
     good = [o for o in good if o.issued <= at.date() and o.verified_by and o.verified_by != o.entered_by]
     lines = [i for o in good for i in o.items if str(i.data_class) == cls and i.recipient == me]
-    lines = [
-        i for i in lines if i.officer in ("", reader) and (set(i.codes) & set(item.codes) if i.codes else inherent)
-    ]
+    lines = [i for i in lines if i.officer in ("", reader) and (not i.codes or set(i.codes) & set(item.codes))]
+    own = set(item.codes) - set(item.kinds)
+    lines = [(i.officer, set(i.codes) & own) for i in lines if inherent or set(i.codes) & own]
     backed = [o for o in good if referral and o.number == referral.order_number]
     backed = inherent and any(parties & {o.body, *(i.recipient for i in o.items)} for o in backed)
     due = [one for one in facts.reports if holds(one.span, at) and me in one.agencies]
     grave = years is None or years < 16 or (years < 18 and any(one.grave for one in due))
     alarms = [e for e in facts.emergencies if e.agency == me and e.span.start and holds(e.span, at)]
-    alarms = [
-        e for e in alarms if at < e.span.start + timedelta(hours=LAW[e.kind.replace("-", "_")]["hours"]) and inherent
-    ]
+    hours = {kind: timedelta(hours=LAW[kind.replace("-", "_")]["hours"]) for kind in ("vital", "break-glass")}
+    alarms = [e for e in alarms if inherent and at < e.span.start + hours[e.kind]]
     broken = cls not in LAW["break_glass"]["never"] and reader != ""
     alarms = [e for e in alarms if e.kind == "vital" or (broken and e.second_factor and e.officer == reader)]
     plans = [one for one in facts.plans if one.approved_by and holds(one.span, at) and me in one.agencies]
@@ -214,11 +214,13 @@ def one(cls, ask, facts, at, item, guardians):
         rows = [row for row in LAW[part]["also"] if row["class"] == cls and sector in row["sectors"]]
         return [*cell, *({"view": row["view"], "basis": [basis]} for row in rows)]
 
-    ordered = ways("P", [(i.officer, i.codes) for i in lines])
-    ordered += ways("P", [("", ())] if backed else [], [w for w in cell if w.get("via")])
-    if lines and not any("P" in w["basis"] for w in cell):
-        ordered.append(max((w["view"] for w in cell), key=RANK.index, default="full"))
-    reported = due and grave and inherent and str(ask.event) == "report"
+    ordered = ways("P", lines) + ways("P", [("", ())] if backed else [], [w for w in cell if w.get("via")])
+    if not any("P" in w["basis"] for w in cell):
+        row = next((one for one in LAW["order"]["unforeseen"] if one["class"] == cls), {"view": "full"})
+        most = max((w["view"] for w in cell), key=RANK.index, default=row["view"])
+        ordered = ways("P", lines, [{**row, "basis": "P", "view": min(row["view"], most, key=RANK.index)}])
+    reported = ways("R", [(one.officer, ()) for one in team] or [("", ())], also("report", "R"))
+    reported = reported if due and legal and str(ask.event) == "report" else []
     refusing = [r for r in facts.refusals if holds(r.span, at) and r.recipient in ("", me)]
     refusing = [r for r in refusing if r.service in ("", referral.service if referral else "")]
     whose = {"child": {facts.person}, "representative": guardians}
@@ -227,15 +229,13 @@ def one(cls, ask, facts, at, item, guardians):
         "absolute-never": closed(LAW["absolute_never"], cls, item, sector, False, False),
         "P": ordered if legal else [],
         "never-flow": closed(LAW["never_flow"], cls, item, sector, author, due),
-        "R": ways("R", [(one.officer, ()) for one in team] or [("", ())], also("report", "R"))
-        if reported and legal
-        else [],
+        "R": reported if grave and inherent else [],
         "V": ways("V", [(e.officer, ()) for e in alarms], also("vital", "V")) if legal else [],
         "refusal": stated or refused,
         "D": ways("D", [("", ())]) if planned and legal else [],
         "T": ways("T", [("", ())]) if treats and legal else [],
         "own": ways("own", [("", ())]) if author else [],
-        "C": ways("C", [("", ())]) if not no and needs(years) | hiv <= yes else [],
+        "C": ways("C", [("", ())]) + reported * (years in (16, 17)) if not no and needs(years) | hiv <= yes else [],
     }
     best = ("none", None)
     for step in LAW["precedence"]:

@@ -13,7 +13,7 @@ import pytest
 
 import consent
 from consent.explain import LANGS, for_recipient
-from consent.model import Authority, Disclosure, Facts, ObligationKind, Outcome, Relationship, Tie
+from consent.model import Authority, Disclosure, Facts, Obligation, ObligationKind, Outcome, Relationship, Tie
 from consent.supposing import Change
 from consent.vocabulary import Basis, DataClass, Event, Purpose, Sector, View
 from tests.consent.world import (
@@ -97,6 +97,7 @@ def test_vietnamese_is_vietnamese() -> None:
         ("sectors", {one.value for one in Sector}),
         ("classes", {one.value for one in DataClass} | {"unlabelled"}),
         ("duties", {one.value for one in ObligationKind}),
+        ("purposes", {one.value for one in Purpose}),
         ("rules", {f"R{number}" for number in range(1, 42)}),
     ],
 )
@@ -341,3 +342,60 @@ def test_no_explanation_invites_to_assert_a_danger() -> None:
     tried = {step.code for change in found(asked, child()) for step in change.steps}
     assert tried <= {"order-issued"}
     assert not [code for code in WORDS["changes"] if "emergency" in code and code != "emergency-over"]
+
+
+REFUSED = [("refused-child", "order-revoked"), ("refused-representative", "order-revoked")]
+
+
+def test_no_change_is_named_that_changes_nothing() -> None:
+    """Two grounds give the same: neither's end alone is offered, both together are, and no reason's own words."""
+    facts = child(treating=(treating(),), orders=(order(line(DataClass.DEMOGRAPHICS, "health")),), refusals=())
+    asked = ask(Sector.HEALTH, item(DataClass.DEMOGRAPHICS))
+    assert sorted(codes(asked, facts)) == [("order-revoked", "treatment-ended"), *REFUSED]
+    decision, changes = decide(asked, facts), consent.changes(asked, facts, policy(), AT)
+    for lang in LANGS:
+        (told,) = consent.describe(decision, policy(), lang, asked.items, changes)
+        assert all(one.codes != ("R22-order-permits",) for one in told.changes)
+        (bare,) = consent.describe(decision, policy(), lang, asked.items, {one.place: () for one in asked.items})
+        assert bare.changes == ()
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_R40_is_explained_by_the_alternate_and_not_by_clearing_the_suspicion(lang: Any) -> None:
+    """Of a linked recipient it is said that another addressee hears it; never that the suspicion be cleared."""
+    staff = Relationship(ref("relationship", "staff"), FATHER, Tie.STAFF, "police")
+    facts = child(relationships=(staff,), suspicions=(suspect(),), reports=(report("police"),))
+    asked = ask(Sector.POLICE, item(DataClass.ALLEGATION), event=Event.REPORT)
+    decision, changes = decide(asked, facts), consent.changes(asked, facts, policy(), AT)
+    assert changes == {asked.items[0].place: ()}
+    (told,) = consent.describe(decision, policy(), lang, asked.items, changes)
+    assert [one.codes for one in told.changes] == [("R40-linked",)]
+    assert {"vi": "địa chỉ thay thế", "en": "alternate addressee"}[lang] in told.changes[0].said.casefold()
+
+
+def test_duties_are_said_in_words() -> None:
+    """Who is told afterwards and the purpose have names in both languages; no code stands bare."""
+    facts = child(reports=(report("police"),))
+    decision = decide(ask(Sector.POLICE, item(DataClass.ALLEGATION), event=Event.REPORT), facts)
+    said = {lang: consent.explain(decision, policy(), lang, "administrator")[-1] for lang in LANGS}
+    assert "báo sau cho trẻ" in said["vi"]
+    assert "mục đích: quản lý và phối hợp chăm sóc" in said["vi"]
+    assert "tell afterwards the child" in said["en"]
+    assert "purpose: care management" in said["en"]
+    assert not re.search(r"\b(child|CAREMGT)\b", said["vi"])
+    broken = replace(decision, obligations=(Obligation(ObligationKind.NOTIFY, detail="case-owner,data-officer"),))
+    assert (
+        "cán bộ quản lý trường hợp, cán bộ bảo vệ dữ liệu"
+        in consent.explain(broken, policy(), "vi", "administrator")[-1]
+    )
+
+
+def test_vietnamese_decrees_are_called_as_they_are() -> None:
+    """A decree's number is spelt with its Đ in Vietnamese, and lists of words stand between commas."""
+    decision = decide(
+        ask(Sector.HOTLINE, item(DataClass.ALLEGATION), event=Event.REPORT), child(reports=(report("hotline"),))
+    )
+    text = " ".join(consent.explain(decision, policy(), "vi", "administrator"))
+    assert "56/2017/NĐ-CP" in text
+    assert "ND-CP" not in text
+    assert not [row for place, row in texts(dict(WORDS), "texts") if row["vi"].count(";") > 1]

@@ -100,7 +100,7 @@ def test_a_suspect_fathers_consent_counts_for_nothing() -> None:
     root = provision(to=Sector.SOCIAL, classes=[DataClass.MEDICAL_EXAM])
     facts = child(consents=(given(root, by=FATHER), given(root, by=CHILD)))
     facts = replace(facts, relationships=(father(),), suspicions=(suspect(),))
-    assert why(Sector.SOCIAL, DataClass.MEDICAL_EXAM, facts) == "R4-representative-missing"
+    assert why(Sector.SOCIAL, DataClass.MEDICAL_EXAM, facts) == "R8-barred"
 
 
 def test_a_recall_names_the_earlier_message_and_nothing_else() -> None:

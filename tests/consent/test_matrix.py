@@ -144,7 +144,9 @@ def test_a_condition_missing_closes_its_way(data_class: DataClass, sector: Secto
     bare = replace(facts, team=(), referrals=(), orders=orders, reports=reports, emergencies=emergencies)
     recipient = replace(recipient, officer="", unit="office", alternate_for=())
     verdict = decide(ask(recipient, item(data_class), **how["asked"]), bare).verdicts[0]
-    receiver_alone = "receiver" in grant.needs and basis is Basis.REPORT
+    # Whoever a report is owed to receives it, and the law opens the allegation to the hotline for that alone (R18).
+    beside = policy().at(AT).report_also.get((data_class, sector), ())
+    receiver_alone = basis is Basis.REPORT and ("receiver" in grant.needs or grant.view in {way.view for way in beside})
     assert verdict.view.rank < grant.view.rank or receiver_alone
 
 

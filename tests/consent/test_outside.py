@@ -437,7 +437,7 @@ def test_duties_without_a_standard_code_have_a_system_of_ours() -> None:
     given = asked("health", "court-orders", {"emergency": [{
         "agency": "agency", "reason": "unconscious", "span": {"start": "2026-06-15T08:00:00Z"}}]})  # fmt: skip
     systems = {one["id"]["code"]: one["id"]["system"] for one in consent.decide_input(given, policy())["obligations"]}
-    assert systems == {"NORDSCLCD": ACT, "notify": OBLIGATION_SYSTEM}
+    assert systems == {"NORDSCLCD": ACT, "DELAU": ACT, "notify": OBLIGATION_SYSTEM}
 
 
 @pytest.mark.parametrize("profile", ["pcf", "leap-2020"])
@@ -498,3 +498,54 @@ def test_an_unreadable_place_is_named(given: Json, place: str) -> None:
     with pytest.raises(UnreadableInput) as caught:
         consent.decide_input(given, policy())
     assert str(caught.value).startswith(place)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("at", ["2025-12-31T16:59:59Z", "1990-01-01"])
+def test_before_the_first_policy_nothing_can_be_judged(profile: str, at: str) -> None:
+    """A time at which no policy is in force cannot be judged: the place is named, in every mode."""
+    for given in ({}, asked("social", "medical-exam", {})):
+        with pytest.raises(UnreadableInput, match="asOf: no policy is in force then"):
+            consent.decide_input({**given, "profile": profile, "asOf": at}, policy())
+
+
+@pytest.mark.parametrize("zone", ["Mars/X", "../x", 5, "", None])
+def test_an_unknown_zone_cannot_be_judged(zone: object) -> None:
+    """A zone that nobody knows leaves birthdays open: the place is named, not what stood there."""
+    given = asked("social", "medical-exam", {}, person={**CHILD, "zone": zone})
+    with pytest.raises(UnreadableInput) as caught:
+        consent.decide_input(given, policy())
+    assert str(caught.value) == "person.zone: not an IANA time zone"
+
+
+HIV_AND_R = [
+    {"system": ACT, "code": "HIV"},
+    {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"},
+]
+
+
+def test_all_layers_leave_a_residual_too() -> None:
+    """What the consents forbid by label stands beside a permit, as IHE PCF writes it and as a duty to redact; nothing
+    of it where nothing leaves, nor of a consent that does not count."""
+    root = {"type": "permit", "provision": [{"type": "deny", "securityLabel": HIV_AND_R}]}
+    bare = {"resourceType": "Consent", "status": "active", "dateTime": "2026-05-01", "provision": root}
+    consents = [
+        {"consent": bare, "givenBy": by, "as": kind, "evidence": "paper"}
+        for by, kind in (("child", "child"), ("mother", "representative"))
+    ]
+    given = asked("social", "medical-exam", {"relationships": [MOTHER]}, consents=consents)
+    answer = consent.decide_input(given, policy())
+    assert answer["decision"] == "PERMIT"
+    assert answer["residual"] == [{"type": "forbid", "codes": HIV_AND_R}]
+    assert [one["parameters"] for one in answer["obligations"] if one["id"]["code"] == "REDACT"] == [
+        {"codes": HIV_AND_R}
+    ]
+    nothing = consent.decide_input({**given, "consents": consents[:1]}, policy())
+    assert (nothing["decision"], nothing["residual"]) == ("DENY", [])
+    stopped = [{**one, "suspended": True} for one in consents]
+    planned = {"relationships": [MOTHER], "plans": [{"agencies": ["agency"], "approvedBy": "x", **SINCE}]}
+    by_plan = consent.decide_input({**given, "facts": planned, "consents": stopped}, policy())
+    assert by_plan["residual"] == [{"type": "forbid", "codes": HIV_AND_R}]
+    only = {"type": "deny", "provision": [{"type": "permit", "securityLabel": HIV_AND_R}]}
+    opted = [{**one, "consent": {**bare, "provision": only}} for one in consents]
+    assert consent.decide_input({**given, "facts": planned, "consents": opted}, policy())["residual"] == []

@@ -458,6 +458,41 @@ def test_R17_an_opt_in_consent_without_an_exception_denies_consent_only() -> Non
     assert view(SHELTER, EXAM, replace(facts, plans=())) is View.NONE
 
 
+def test_R02_what_an_opt_in_does_not_mention_is_not_covered() -> None:
+    """An opt-in consent that leaves a class out excludes nobody: the reason is R2's; one that denies all is R17's."""
+    root = {"type": "deny", "provision": [provision("permit", classes=[DataClass.REFERRAL])]}
+    facts = child(consents=(given(root), given(root, by=CHILD)))
+    (reason,) = decide(ask(SHELTER, item(EXAM)), facts).verdicts[0].reasons
+    assert (reason.code, reason.rule) == ("R2-not-covered", "R2")
+    assert {ref.kind for ref in reason.read} == {"consent"}
+    assert why(SHELTER, EXAM, child(consents=(given({"type": "deny"}), given(root, by=CHILD)))) == "R17-consent-denies"
+
+
+def test_R10_and_R11_are_named_where_a_refusal_meets_a_permit() -> None:
+    """A refusal of one against another's consent is said by its own rule."""
+    permit = provision(to=SHELTER, classes=[EXAM])
+    two = replace(child(), relationships=(*child().relationships, father()), consents=(given(permit),))
+    for by, expected in ((FATHER, "R10-parents-disagree"), (CHILD, "R11-child-dissents")):
+        (reason,) = decide(ask(SHELTER, item(EXAM)), replace(two, refusals=(refusal(by),))).verdicts[0].reasons
+        assert (reason.code, reason.rule) == (expected, expected.split("-")[0])
+
+
+@pytest.mark.parametrize("years", [12, 5])
+def test_R08_says_that_a_barred_parents_consent_was_set_aside(years: int) -> None:
+    """The reason is that the representative does not count, by the consent set aside, and not that none was given."""
+    permit = provision(to=SHELTER, classes=[EXAM])
+    facts = child(date(2026 - years, 3, 1), consents=(given(permit), given(permit, by=CHILD)))
+    barred = replace(facts, no_contacts=(no_contact(MOTHER),))
+    (reason,) = decide(ask(SHELTER, item(EXAM)), barred).verdicts[0].reasons
+    assert (reason.code, reason.rule) == ("R8-barred", "R8")
+    assert {ref.id for ref in reason.read} == {f"by-{MOTHER}"}
+    none = replace(barred, consents=facts.consents[1:])
+    assert why(SHELTER, EXAM, none) != "R8-barred"
+    for other in (provision(to=Sector.COURT, classes=[EXAM]), provision(to=SHELTER, classes=[DataClass.REFERRAL])):
+        elsewhere = given(other)
+        assert why(SHELTER, EXAM, replace(none, consents=(*none.consents, elsewhere))) != "R8-barred"
+
+
 def test_R17_two_opt_in_consents_add_up() -> None:
     """Permits of one person add up: what one opt-in does not name is not denied to whom another names."""
 
@@ -468,7 +503,7 @@ def test_R17_two_opt_in_consents_add_up() -> None:
     shelter, court = opt_in(SHELTER), opt_in(Sector.COURT)
     alone = view(SHELTER, EXAM, child(consents=shelter))
     assert view(SHELTER, EXAM, child(consents=shelter + court)) is alone is not View.NONE
-    assert why(SHELTER, EXAM, child(consents=court)) == "R17-consent-denies"
+    assert why(SHELTER, EXAM, child(consents=court)) == "R2-not-covered"
     everything = given({"type": "deny"}, by=CHILD, name="nothing-at-all")
     assert view(SHELTER, EXAM, child(consents=(*shelter, *court, everything))) is View.NONE
 

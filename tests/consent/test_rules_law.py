@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -101,6 +102,75 @@ def test_R18_the_report_tells_whom_to_tell_first() -> None:
 def test_R19_at_sixteen_and_seventeen_only_grave_danger_or_crime(birth: date, grave: bool, expected: View) -> None:
     """The report without consent ends at sixteen, at eighteen where the danger is grave."""
     assert view(POLICE, ALLEGATION, child(birth, reports=(report("police", grave=grave),)), **REPORT) is expected
+
+
+@pytest.mark.parametrize(
+    ("years", "consents", "expected"),
+    [
+        (17, [{"classes": [ALLEGATION], "purpose": ["CAREMGT"]}], View.FULL),
+        (17, [{"classes": [ALLEGATION], "purpose": ["TREAT"]}], View.NONE),
+        (17, [{"classes": [EXAM]}], View.NONE),
+        (17, [{}], View.NONE),
+        (17, [], View.NONE),
+        (18, [{"classes": [ALLEGATION]}], View.NONE),
+    ],
+    ids=["named", "other purpose", "other class", "sensitive and not named", "none", "eighteen"],
+)
+def test_R19_at_sixteen_and_seventeen_the_minor_may_consent(
+    years: int, consents: list[dict[str, object]], expected: View
+) -> None:
+    """Without grave danger the report leaves by the minor's own consent to purpose and class, as what it would be."""
+    facts = child(
+        born(years), reports=(report("police"),), consents=tuple(given(provision(**one), by=CHILD) for one in consents)
+    )
+    one = item(ALLEGATION, "SDV")
+    assert view(POLICE, one, facts, **REPORT) is expected
+    assert view(POLICE, one, facts) is View.NONE
+    assert view(HEALTH, one, facts, **REPORT) is View.NONE
+    assert view(POLICE, one, replace(facts, refusals=(refusal(),)), **REPORT) is View.NONE
+    if expected is View.FULL:
+        decision = decide(ask(POLICE, one, **REPORT), facts)
+        assert decision.verdicts[0].basis is Basis.CONSENT
+        assert {"consent", "report"} <= {ref.kind for ref in decision.verdicts[0].reasons[0].read}
+        assert view(POLICE, item(EXAM), facts, **REPORT) is View.NONE
+        withdrawn = tuple(replace(one, withdrawn_at=AT) for one in facts.consents)
+        assert view(POLICE, one, replace(facts, consents=withdrawn), **REPORT) is View.NONE
+
+
+def test_R18_the_hotline_hears_what_is_reported_to_it() -> None:
+    """111 is a party to a report that is owed to it: the allegation goes with who is suspected; else it stays."""
+    facts = child(reports=(report("hotline"),))
+    heard = left(decide(ask(Sector.HOTLINE, *EVERYTHING, **REPORT), facts))
+    assert heard.keys() == {"demographics", "allegation", "alleged-perpetrator", "reporter-identity"}
+    assert view(Sector.HOTLINE, ALLEGATION, facts) is View.NONE
+    assert view(Sector.HOTLINE, ALLEGATION, child(reports=(report("police"),)), **REPORT) is View.NONE
+
+
+NO_PURPOSE = {"purposes": frozenset[Purpose]()}
+
+
+@pytest.mark.parametrize(
+    ("sector", "facts", "asked"),
+    [
+        (HEALTH, child(treating=(treating(),)), {}),
+        (SOCIAL, child(plans=(plan("social"),)), {}),
+        (POLICE, child(orders=(order(*(line(one) for one in DataClass)),)), {}),
+        (POLICE, child(reports=(report("police"),)), REPORT),
+        (HEALTH, child(emergencies=(emergency("health"),)), {}),
+        (
+            SOCIAL,
+            child(authorities=(Authority(ref("o"), "override", "law", "why", "a", "b", "social", frozenset({EXAM})),)),
+            {},
+        ),
+    ],
+    ids=["T", "D", "P", "R", "V", "override"],
+)
+def test_R02_without_a_purpose_no_ground_is_proven(sector: Sector, facts: Facts, asked: dict[str, Event]) -> None:
+    """A request that states no purpose opens nothing, whatever is on record; and cannot be determined."""
+    assert decide(ask(sector, *EVERYTHING, **asked), facts).leaves
+    silent = decide(ask(sector, *EVERYTHING, **asked, **NO_PURPOSE), facts)
+    assert silent.outcome is Outcome.INDETERMINATE
+    assert {reason.code for reason in silent.reasons} >= {"R2-no-purpose"}
 
 
 def test_R20_vital_interest_opens_the_minimum_and_ends_after_a_day() -> None:
@@ -312,6 +382,46 @@ def test_R26_naming_the_class_names_a_label_that_comes_with_it() -> None:
     assert view(SOCIAL, item(DataClass.MENTAL_HEALTH, "PSY", "HIV"), facts) is View.NONE
 
 
+LABORATORY = Code("http://terminology.hl7.org/CodeSystem/observation-category", "laboratory")
+HIV_TEST = Code(LOINC, "7917-8")
+
+
+@pytest.mark.parametrize(
+    ("code", "opens"), [(LABORATORY, False), (CODE, True), (HIV_TEST, True)], ids=lambda one: str(one)
+)
+def test_R26_a_category_names_no_sensitive_thing(code: Code, opens: bool) -> None:
+    """A consent or an order that names "laboratory" names no HIV test; one that names its code does, and so does one
+    that names a category which itself says HIV."""
+    kinds = (LABORATORY, HIV_TEST)
+    one = item(DataClass.SEXUAL_HEALTH, "HIV", codes=(CODE, *kinds), kinds=kinds)
+    root = provision(code=[{"coding": [{"system": code.system, "code": code.code}]}])
+    clinic = child(consents=(given(root), given(root, by=CHILD)), team=(member("social", "clinician", officer="c-1"),))
+    expected = View.FULL if opens else View.NONE
+    assert view(agency(SOCIAL, officer="c-1"), one, clinic) is expected
+    for sector in (POLICE, Sector.COURT, SCHOOL):
+        ordered = child(orders=(order(line(DataClass.SEXUAL_HEALTH, sector.value, codes=(code,))),))
+        assert view(sector, one, ordered) is expected
+    mixed = decide(ask(agency(SOCIAL, officer="c-1"), one, replace(one, place="other", codes=kinds)), clinic)
+    assert [each.view is View.FULL for each in mixed.verdicts] == [opens, code == HIV_TEST]
+
+
+def test_R26_the_code_of_a_thing_is_told_from_its_kind() -> None:
+    """Category and type of a resource say what kind of thing it is, its code and medication what it is."""
+    coded = {"coding": [{"system": LOINC, "code": "named"}]}
+    kind = {"coding": [{"system": LABORATORY.system, "code": LABORATORY.code}]}
+    resource = {"resourceType": "Observation", "id": "o", "category": [kind, coded], "code": coded, "type": [kind]}
+    entry = [{"fullUrl": "urn:uuid:o", "resource": resource}]
+    (one,) = consent.items_of({"resourceType": "Bundle", "type": "collection", "entry": entry})
+    assert (one.codes, one.kinds) == ((CODE, LABORATORY), (LABORATORY,))
+
+
+def test_R34_a_named_cell_wants_the_code_of_the_thing() -> None:
+    """The court reads the exam that the order names; a category names none."""
+    one = item(EXAM, codes=(CODE, LABORATORY), kinds=(LABORATORY,))
+    for code, expected in ((CODE, View.FULL), (LABORATORY, View.NONE)):
+        assert view(Sector.COURT, one, child(orders=(order(line(EXAM, "court", codes=(code,))),))) is expected
+
+
 def test_R27_what_leaves_must_not_be_passed_on() -> None:
     """Every permit carries the duty, with its purpose; a denial carries none."""
     decision = decide(ask(HEALTH, item(EXAM)), child(treating=(treating(),)))
@@ -353,6 +463,40 @@ def test_R27_the_boundary_is_the_end_of_the_earliest_consent() -> None:
     assert ObligationKind.DELETE_BY not in {one.kind for one in treated.obligations}
 
 
+END = AT + timedelta(days=3)
+UNTIL = Span(datetime(2026, 6, 15, 8, tzinfo=UTC), END)
+
+
+@pytest.mark.parametrize(
+    ("sector", "facts", "ends"),
+    [
+        (HEALTH, child(treating=(treating(span=UNTIL),)), END),
+        (SOCIAL, child(plans=(plan("social", span=UNTIL),)), END),
+        (POLICE, child(orders=(order(line(FORENSIC), span=UNTIL),)), END),
+        (POLICE, child(reports=(report("police", span=UNTIL),)), END),
+        (HEALTH, child(emergencies=(emergency("health"),)), datetime(2026, 6, 16, 8, tzinfo=UTC)),
+        (HEALTH, child(emergencies=(emergency("health", span=UNTIL),)), datetime(2026, 6, 16, 8, tzinfo=UTC)),
+        (
+            HEALTH,
+            child(emergencies=(emergency("health", span=Span(UNTIL.start, AT + timedelta(hours=1))),)),
+            AT + timedelta(hours=1),
+        ),
+        (HEALTH, child(emergencies=(emergency("health"),), treating=(treating(span=UNTIL),)), END),
+    ],
+    ids=["T", "D", "P", "R", "V", "V stated later", "V stated earlier", "T beside V"],
+)
+def test_R27_what_leaves_has_the_end_of_what_it_rests_on(sector: Sector, facts: Facts, ends: datetime) -> None:
+    """Treatment, plan, order, report and danger: use ends with the fact, and with the earliest of several."""
+    about = item(EXAM if facts.treating else DataClass.DEMOGRAPHICS) if sector is HEALTH else None
+    asked = ask(sector, *((about,) if about else EVERYTHING), event=Event.REPORT)
+    found = [one.detail for one in decide(asked, facts).obligations if one.kind is ObligationKind.DELETE_BY]
+    assert [datetime.fromisoformat(one) for one in found] == [ends]
+    both = ask(sector, *EVERYTHING, event=Event.REPORT)
+    if facts.treating and facts.emergencies:
+        found = [one.detail for one in decide(both, facts).obligations if one.kind is ObligationKind.DELETE_BY]
+        assert [datetime.fromisoformat(one) for one in found] == [datetime(2026, 6, 16, 8, tzinfo=UTC)]
+
+
 def override(**changes: object) -> Authority:
     base = Authority(
         ref=ref("override"), kind="override", legal_basis="art. 36", reason="no representative can be found",
@@ -377,6 +521,22 @@ def test_R29_the_boundary_is_its_period() -> None:
     for end, expected in ((AT, View.NONE), (AT + timedelta(seconds=1), View.SUMMARY)):
         assert view(SOCIAL, EXAM, child(authorities=(override(span=Span(end=end)),))) is expected
     assert view(SOCIAL, DataClass.MENTAL_HEALTH, child(authorities=(override(),))) is View.NONE
+
+
+@pytest.mark.parametrize("change", [{"withdrawn_at": AT}, {"suspended": True}], ids=["withdrawn", "suspended"])
+@pytest.mark.parametrize("by", [CHILD, MOTHER])
+def test_R29_an_override_stands_in_for_nothing_that_was_taken_back(change: dict[str, Any], by: str) -> None:
+    """Right after a withdrawal, and while one is reviewed, an override opens nothing (R13); a barred person's
+    withdrawal stops nothing (R8), nor one of a consent to something else."""
+    root = provision(to=SOCIAL, classes=[EXAM])
+    old = given(root, name="old", evidence="")
+    facts = child(authorities=(override(),), consents=(old, given(root, by=by, **change)))
+    assert view(SOCIAL, EXAM, facts) is View.NONE
+    assert view(SOCIAL, EXAM, replace(facts, consents=(old,))) is View.SUMMARY
+    other = given(provision(to=SOCIAL, classes=[ALLEGATION]), by=by, **change)
+    assert view(SOCIAL, EXAM, replace(facts, consents=(old, other))) is View.SUMMARY
+    barred = replace(facts, no_contacts=(no_contact(MOTHER),))
+    assert view(SOCIAL, EXAM, barred) is (View.SUMMARY if by == MOTHER else View.NONE)
 
 
 def test_R29_an_override_defeats_no_refusal_and_no_never() -> None:
@@ -428,6 +588,44 @@ def test_R31_the_shelters_address_has_named_readers() -> None:
     assert view(agency(SOCIAL, officer="w-2"), place, facts) is View.FLAG
     assert view(SOCIAL, place, facts) is View.FLAG
     assert view(SCHOOL, place, child(plans=(plan("education"),))) is View.NONE
+
+
+@pytest.mark.parametrize("sector", list(Sector))
+def test_R31_an_order_names_the_reader_of_a_shelters_address(sector: Sector) -> None:
+    """An order for any sector tells the address to the officer that it names, as a summary; to nobody unnamed."""
+    place = item(DataClass.SHELTER_LOCATION, type="Location")
+    unnamed = child(orders=(order(line(DataClass.SHELTER_LOCATION, sector.value)),))
+    assert view(sector, place, unnamed) is View.NONE
+    assert view(agency(sector, officer="officer-7"), place, unnamed) is View.NONE
+    named = child(orders=(order(line(DataClass.SHELTER_LOCATION, sector.value, officer="officer-7")),))
+    assert view(sector, place, named) is View.NONE
+    assert view(agency(sector, officer="officer-8"), place, named) is View.NONE
+    assert view(agency(sector, officer="officer-7"), place, named) is View.SUMMARY
+
+
+@pytest.mark.parametrize("sector", list(Sector))
+def test_R22_conditions_of_a_class_hold_for_every_order(sector: Sector) -> None:
+    """Who reported, and photographs, go sealed to the officer named; sexual health where the order names the test."""
+    for data_class in (DataClass.REPORTER_IDENTITY, DataClass.PHOTOGRAPHS):
+        never = data_class is DataClass.PHOTOGRAPHS and sector in (SCHOOL, Sector.HOTLINE)
+        facts = child(orders=(order(line(data_class, sector.value)),))
+        assert view(agency(sector, officer="officer-7"), data_class, facts) is View.NONE
+        facts = child(orders=(order(line(data_class, sector.value, officer="officer-7")),))
+        decision = decide(ask(agency(sector, officer="officer-7"), item(data_class)), facts)
+        assert decision.leaves is not never
+        assert never or ("sealed", "officer-7") in {(one.kind.value, one.detail) for one in decision.obligations}
+    test = item(DataClass.SEXUAL_HEALTH, codes=(CODE,))
+    for codes, expected in (((), View.NONE), ((CODE,), View.FULL)):
+        facts = child(orders=(order(line(DataClass.SEXUAL_HEALTH, sector.value, codes=codes)),))
+        assert view(sector, test, facts) is expected
+
+
+def test_R31_no_way_by_order_lacks_its_reader() -> None:
+    """Whatever the matrix and the law open by order of these classes, a named officer reads it."""
+    for data_class in (DataClass.SHELTER_LOCATION, DataClass.REPORTER_IDENTITY, DataClass.PHOTOGRAPHS):
+        for sector in Sector:
+            for way in policy().at(AT).ways_by(data_class, sector, Basis.ORDER):
+                assert {"named-officer", "sealed"} & set(way.needs), (data_class, sector)
 
 
 def test_R31_the_taint_goes_with_every_derived_value() -> None:
@@ -647,6 +845,32 @@ def test_R40_a_named_officer_who_is_the_suspect_links_the_recipient() -> None:
     facts = child(suspicions=(suspect("officer-7"),), orders=(order(line(FORENSIC)),))
     assert decide(ask(agency(POLICE, officer="officer-7"), item(FORENSIC)), facts).redirect == "alternate"
     assert view(POLICE, FORENSIC, facts) is View.FULL
+
+
+@pytest.mark.parametrize("tie", [Tie.KIN, Tie.HOUSEHOLD, Tie.ASSOCIATE])
+def test_R40_a_named_officer_who_is_linked_to_the_suspect_reads_nothing(tie: Tie) -> None:
+    """An officer who is kin of the suspect, lives with them or is their associate is linked as a person: neither plan,
+    order, danger nor report tells them where the child is, who reported, or anything; the unit itself is not linked."""
+    shelter, reporter = item(DataClass.SHELTER_LOCATION, type="Location"), item(DataClass.REPORTER_IDENTITY)
+    for one, other in (("officer-7", FATHER), (FATHER, "officer-7")):
+        facts = child(
+            relationships=(Relationship(ref("relationship", "officer"), one, tie, other),), suspicions=(suspect(),),
+            plans=(plan("social"),),
+            team=(member("social", "shelter", officer="officer-7"), member("police", "lead", officer="officer-7")),
+            orders=(order(line(DataClass.SHELTER_LOCATION, officer="officer-7")),),
+            emergencies=(emergency("police", officer="officer-7"),), reports=(report("police"),),
+        )  # fmt: skip
+        for sector in (SOCIAL, POLICE):
+            read = decide(ask(agency(sector, officer="officer-7"), shelter, reporter, *EVERYTHING, **REPORT), facts)
+            assert not read.leaves
+            assert read.redirect == "alternate"
+        assert decide(ask(POLICE, *EVERYTHING, **REPORT), facts).leaves
+        cleared = replace(facts, suspicions=())
+        for party, about in (
+            (agency(SOCIAL, officer="officer-7"), shelter),
+            (agency(POLICE, officer="officer-7"), reporter),
+        ):
+            assert view(party, about, cleared, **REPORT) is View.FULL
 
 
 def test_R40_an_order_for_a_linked_unit_raises_an_alarm() -> None:

@@ -176,7 +176,9 @@ def an_item(rng: Random, number: int) -> Item:
     data_class = pick(rng, COMMON) if chance(rng, 2) else pick(rng, CLASSES)
     labels = [label for label in ("HIV", "PSY", "SDV", "shelter-location") if chance(rng, 16)]
     place = f"item-{number}"
-    made = item(None if chance(rng, 30) else data_class, *labels, place=place, codes=(pick(rng, CODES),))
+    code = (pick(rng, CODES),)
+    kinds = code if chance(rng, 6) else ()
+    made = item(None if chance(rng, 30) else data_class, *labels, place=place, codes=code, kinds=kinds)
     return replace(made, author=pick(rng, SECTORS).value if chance(rng, 3) else "")
 
 
@@ -185,7 +187,7 @@ def some_ties(rng: Random) -> tuple[Relationship, ...]:
     if chance(rng, 2):
         ties.append(Relationship(ref("tie", "f"), FATHER, Tie.GUARDIAN, CHILD))
     for number in range(rng.randrange(3) if chance(rng, 2) else 0):
-        who = pick(rng, (MOTHER, FATHER, "uncle"))
+        who = pick(rng, (MOTHER, FATHER, "uncle", "officer-7"))
         kind = pick(rng, (Tie.HOUSEHOLD, Tie.KIN, Tie.ASSOCIATE, Tie.STAFF))
         to = pick(rng, SECTORS).value if kind is Tie.STAFF else pick(rng, (FATHER, CHILD, "uncle"))
         if who != to:
