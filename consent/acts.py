@@ -108,7 +108,7 @@ def _act(
         ends = months_after(given, edition.numbers["consent.months"]) if given else None
     why_not = ""
     if _withdrawn(fact, facts, people, at):
-        if not _permits_anything(tree):
+        if not permits_anything(tree):
             return None
         why_not = "R13-withdrawn"
     elif fact.suspended:
@@ -154,7 +154,7 @@ def _withdrawn(fact: ConsentFact, facts: Facts, people: People, at: datetime) ->
     return fact.withdrawn_by in ("", fact.given_by, facts.person) or fact.withdrawn_by in people.unbarred
 
 
-def _permits_anything(tree: Tree) -> bool:
+def permits_anything(tree: Tree) -> bool:
     """Whether withdrawing it takes a permission back; a consent that only denies ends when it is withdrawn."""
     stack = [tree.root] if tree.root else []
     base = tree.decision or (tree.root.type if tree.root else "") or tree.policy_rule
@@ -206,7 +206,7 @@ def say(
         read.append(act.fact.ref)
         clauses += [f"Consent/{act.fact.ref.id}#{node.path or 'base'}" for node in answer.nodes]
         stated = answer.explicit or answer.may_deny
-        if answer.result is Result.DENY and not stated and _permits_anything(act.tree):
+        if answer.result is Result.DENY and not stated and permits_anything(act.tree):
             based = True
         elif answer.result is Result.DENY:
             no[act.by].add(act.fact.given_by)

@@ -18,7 +18,13 @@ from consent.matching import LABEL_SYSTEMS, actor_matches, data_matches, dated, 
 from consent.model import Code, Item, Party
 from consent.vocabulary import DATA_CLASS_SYSTEM
 
-_TYPE_SYSTEMS: Final = (RESOURCE_TYPE_SYSTEM, "http://hl7.org/fhir/fhir-types", "")
+TYPE_SYSTEMS: Final = (RESOURCE_TYPE_SYSTEM, "http://hl7.org/fhir/fhir-types", "")
+"""Systems in which a class is a resource type: R4's, R5's, and none."""
+
+
+def same_class(one: Code, other: Code) -> bool:
+    """Whether two codes name the same class of data."""
+    return one == other or (one.code == other.code and one.system in TYPE_SYSTEMS and other.system in TYPE_SYSTEMS)
 
 
 class Index:
@@ -115,13 +121,19 @@ class Masks:
     """Which provisions a request and an item rule out, and which they leave open."""
 
     __slots__ = (
-        "actions", "actors", "classes", "codes", "data", "data_periods", "data_stated", "labels", "perhaps_labelled",
-        "periods", "purposes", "types", "unsure", "zone",
+        "actions", "actors", "classes", "codes", "data", "data_periods", "data_stated", "labels", "lenient",
+        "perhaps_labelled", "periods", "permitting", "purposes", "types", "unsure", "zone",
     )  # fmt: skip
 
-    def __init__(self, nodes: Iterable[Node], strict: bool, zone: str) -> None:
-        """`strict`: a code outside the known ones makes its provision unsure."""
+    def __init__(
+        self, nodes: Iterable[Node], kinds: Iterable[str], strict: bool, zone: str, lenient: bool = False
+    ) -> None:
+        """`kinds`: the type in effect at each provision. `strict`: a code outside the known ones makes its provision
+        unsure. `lenient`: a purpose or action that a request does not state matches, an actor that nobody can resolve
+        does not, and of labels, classes and codes any one is enough."""
         self.zone = zone
+        self.lenient = lenient
+        self.permitting = 0
         self.unsure = 0
         self.actors = Actors()
         self.purposes, self.actions, self.codes = Index(), Index(), Index()
@@ -131,14 +143,16 @@ class Masks:
         data_periods: dict[Bounds, int] = {}
         self.data: dict[Data, int] = {}
         self.data_stated = 0
-        for number, node in enumerate(nodes):
+        for number, (node, kind) in enumerate(zip(nodes, kinds, strict=True)):
             bit = 1 << number
+            if kind == "permit":
+                self.permitting |= bit
             vague = node.vague | node.odd if strict else node.vague
             if node.unreadable or (strict and node.unknown):
                 self.unsure |= bit
             if "*" in vague:
                 continue
-            self._constrain(bit, node, vague)
+            self._constrain(bit, node, kind, vague)
             if node.period is not None and "period" not in vague:
                 periods[node.period] = periods.get(node.period, 0) | bit
             if node.data_period is not None and "data_period" not in vague:
@@ -146,7 +160,7 @@ class Masks:
         self.periods = [(span_of(bounds, zone), bits) for bounds, bits in periods.items()]
         self.data_periods = [(span_of(bounds, zone), bits) for bounds, bits in data_periods.items()]
 
-    def _constrain(self, bit: int, node: Node, vague: frozenset[str]) -> None:
+    def _constrain(self, bit: int, node: Node, kind: str, vague: frozenset[str]) -> None:
         if node.purposes is not None and "purposes" not in vague:
             self.purposes.state(bit, node.purposes)
             if "PurposeOfUse" in node.purposes:
@@ -160,7 +174,7 @@ class Masks:
         if node.codes is not None and "codes" not in vague:
             self.codes.state(bit, ((one.system, one.code) for one in node.codes))
         if node.labels is not None and "labels" not in vague:
-            self._labels(bit, node.labels, node.type)
+            self._labels(bit, node.labels, kind)
         if node.data is not None and "data" not in vague:
             self.data_stated |= bit
             for one in node.data:
@@ -172,7 +186,7 @@ class Masks:
             self.classes.meets(bit, (one.system, one.code))
             if one.system == DATA_CLASS_SYSTEM:
                 self.classes.meets(bit, one.code)
-            elif one.system in _TYPE_SYSTEMS:
+            elif one.system in TYPE_SYSTEMS:
                 self.types.meets(bit, one.code)
 
     def _labels(self, bit: int, labels: Iterable[Code], kind: str) -> None:
@@ -192,15 +206,17 @@ class Masks:
         if self.purposes.stated:
             if purpose:
                 ruled = self.purposes.missed(purpose)
-            else:
+            elif not self.lenient:
                 unsure |= self.purposes.stated
         if self.actions.stated:
             if action:
                 ruled |= self.actions.missed(action)
-            else:
+            elif not self.lenient:
                 unsure |= self.actions.stated
         if self.actors.stated:
             named, perhaps = self.actors.find(recipient, sender)
+            if self.lenient:
+                perhaps = 0
             ruled |= self.actors.stated & ~(named | perhaps)
             unsure |= perhaps
         for span, bits in self.periods:
@@ -211,16 +227,21 @@ class Masks:
         return ruled, unsure
 
     def of_classes(self, classes: Iterable[Code]) -> int:
-        """The provisions whose classes a request names, whatever the item."""
-        met = self.classes.met
-        found = 0
+        """The provisions whose classes a request names, whatever the item: one of them stops it all, but what permits
+        must cover all that is asked for."""
+        met, types = self.classes.met, self.types.met
+        some, every = 0, -1
         for one in classes:
-            found |= met.get((one.system, one.code), 0)
-        return found
+            bits = met.get((one.system, one.code), 0)
+            if one.system in TYPE_SYSTEMS:
+                bits |= types.get(one.code, 0)
+            some |= bits
+            every &= bits
+        return (some & ~self.permitting) | (every & some & self.permitting)
 
     def of_item(self, item: Item, classed: int) -> tuple[int, int]:
         """What an item rules out and leaves open; `classed` are met by the classes that the request names."""
-        ruled = unsure = 0
+        ruled = unsure = content = 0
         if self.classes.stated:
             met = self.classes.met
             classed |= self.types.met.get(item.type, 0)
@@ -228,11 +249,13 @@ class Masks:
                 classed |= met.get(item.data_class, 0)
             for one in item.codes:
                 classed |= met.get((one.system, one.code), 0)
+            content = classed & self.classes.stated
             ruled = self.classes.stated & ~classed
         if self.codes.stated:
             coded = 0
             for one in item.codes:
                 coded |= self.codes.met.get((one.system, one.code), 0)
+            content |= coded
             ruled |= self.codes.stated & ~coded
         if self.labels.stated:
             labelled = perhaps = 0
@@ -240,7 +263,11 @@ class Masks:
                 labelled |= self.labels.met.get(label, 0)
                 perhaps |= self.perhaps_labelled.get(label, 0)
             ruled |= self.labels.stated & ~(labelled | perhaps)
+            content |= labelled
             unsure = perhaps & ~labelled
+        if self.lenient:
+            ruled &= ~content
+            unsure &= ~content
         for span, bits in self.data_periods:
             ruled, unsure = _tell(dated(span, item.at, self.zone), bits, ruled, unsure)
         if self.data_stated:

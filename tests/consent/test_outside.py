@@ -77,7 +77,7 @@ ALL = (PERMIT, PERMIT, PERMIT)
     ("name", "given", "expected"),
     [
         ("nothing changed", payload(), ALL),
-        ("asOf before it was given", payload(asOf="2026-02-01"), (NOBODY, PERMIT, PERMIT)),
+        ("asOf before it was given", payload(asOf="2026-02-01"), (NOBODY, NOBODY, NOBODY)),
         ("asOf after its end", payload(asOf="2026-12-01", consents=[clinic_consent(period={"end": "2026-11-30"})]),
          (NOBODY, NOBODY, NOBODY)),
         ("asOf after the default end", payload(asOf="2027-06-01T00:00:00Z"), (NOBODY, PERMIT, PERMIT)),

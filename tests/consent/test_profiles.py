@@ -93,8 +93,8 @@ PERMIT, DENY, NOBODY, UNSURE = "PERMIT", "DENY", "NO_CONSENT", "INDETERMINATE"
             {"type": "permit", "actor": [{"reference": {"reference": "Organization/404"}}]},
             (UNSURE, UNSURE, NOBODY),
         ),
-        # A modifierExtension is read by nobody.
-        ({"type": "permit", "modifierExtension": [{"url": "urn:x"}]}, (UNSURE, UNSURE, NOBODY)),
+        # A modifierExtension is read by nobody, and what cannot be read stops every profile.
+        ({"type": "permit", "modifierExtension": [{"url": "urn:x"}]}, (UNSURE, UNSURE, UNSURE)),
     ],
 )
 def test_each_corner_is_read_as_its_profile_says(root: dict[str, Any], expected: tuple[str, ...]) -> None:
@@ -194,6 +194,131 @@ def test_several_consents() -> None:
     assert said({"type": "deny"}, newer_permit) == (DENY, DENY, PERMIT)
     older_permit = {"dateTime": "2025-12-01", "provision": {"type": "permit"}}
     assert said({"type": "deny"}, older_permit) == (DENY, DENY, DENY)
+
+
+def test_invariant_6_what_cannot_be_read_in_full_never_permits_by_label_either() -> None:
+    """A nested permit that nobody can read leaves nothing by its labels, whatever the base rule and the profile."""
+    label = {"type": "permit", "securityLabel": [HIV]}
+    for more in ({"modifierExtension": [{"url": "urn:x"}]}, {"expression": {"language": "text/cql"}}):
+        for root in (with_root("deny", label | more), with_root("deny", label) | more):
+            assert said(root)[:2] == (UNSURE, UNSURE)
+            assert PERMIT not in said(root)
+    sibling = {"type": "deny", "securityLabel": [HIV], "modifierExtension": [{"url": "urn:x"}]}
+    assert said(with_root("deny", label, sibling))[:2] == (UNSURE, UNSURE)
+    odd = [{"system": "urn:local", "code": "CARE"}]
+    assert asked(with_root("deny", label | {"purpose": odd}), "hub")["decision"] == UNSURE
+
+
+def test_r2_every_purpose_and_action_must_be_covered_whatever_their_order() -> None:
+    """Of two purposes only one is permitted: nothing leaves; each permits another label: both labels are needed."""
+    treat = {"type": "permit", "purpose": purpose("TREAT"), "securityLabel": [HIV]}
+    research = {"type": "permit", "purpose": purpose("HRESCH"), "securityLabel": [PSY]}
+    for purposes in (["TREAT", "HRESCH"], ["HRESCH", "TREAT"]):
+        request = {"actor": [ACTOR], "purposeOfUse": purposes}
+        assert said(with_root("deny", treat), request=request) == (DENY, DENY, DENY)
+        refused = with_root("permit", {"type": "deny", "purpose": purpose("HRESCH")})
+        assert said(refused, request=request) == (DENY, DENY, DENY)
+        both = with_root("deny", treat, research)
+        for profile in ("hub", "pcf"):
+            answer = asked(both, profile, request=request, resources=[observation("one", HIV)])
+            assert (answer["decision"], answer["released"]) == (DENY, [])
+            only = obligations(asked(both, profile, request=request))
+            assert only == [("exceptAnyOfCodes", ["HIV"]), ("exceptAnyOfCodes", ["PSY"])]
+    access = {"type": "permit", "action": [{"coding": [{"code": "access"}]}], "securityLabel": [HIV]}
+    request = {"actor": [ACTOR], "purposeOfUse": ["TREAT"], "action": ["access", "disclose"]}
+    assert said(with_root("deny", access), request=request) == (DENY, DENY, DENY)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"purpose": [{"system": "urn:local", "code": "CARE"}]},
+        {"purpose": [{"display": "x"}]},
+        {"action": [{"coding": [{"system": "urn:local", "code": "look"}]}]},
+        {"purpose": purpose("HRESCH"), "modifierExtension": [{"url": "x"}]},
+    ],
+)
+def test_invariant_6_a_denial_with_an_unknown_code_is_not_passed_over(stated: dict[str, Any]) -> None:
+    """It may mean the request at hand, so that another consent's permit does not stand."""
+    assert asked({"type": "permit"}, "hub", {"provision": {"type": "deny", **stated}})["decision"] == UNSURE
+
+
+def test_which_consents_count_is_no_corner_of_a_profile() -> None:
+    """Another scope, or given later: it says nothing; the newest that cannot be read is not passed over."""
+    for scope in ("adr", "research", "treatment"):
+        other = {"scope": {"coding": [{"system": SCOPE, "code": scope}]}, "provision": {"type": "permit"}}
+        assert said({"type": "deny", "purpose": purpose("HPAYMT")}, other) == (NOBODY, NOBODY, NOBODY)
+    later = {"dateTime": "2027-01-01", "provision": {"type": "permit"}}
+    assert said({"type": "deny"}, later) == (DENY, DENY, DENY)
+    unread = {"dateTime": "2026-06-01", "modifierExtension": [{"url": "x"}], "provision": {"type": "deny"}}
+    assert said({"type": "permit"}, unread) == (UNSURE, UNSURE, UNSURE)
+    wrapped = {"consent": {"resourceType": "Consent", "status": "active", "provision": {"type": "permit"}}}
+    for over in ({"withdrawnAt": "2026-06-01"}, {"suspended": True}):
+        consents = [wrapped | over | {"evidence": "paper"}]
+        assert [asked(None, one, consents=consents)["decision"] for one in PROFILES] == [NOBODY] * 3
+
+
+def test_r15_a_stated_denial_does_not_run_out() -> None:
+    """After twelve months a permit is over and a denial is not, judged alone as on all layers."""
+    old = {"dateTime": "2024-01-01"}
+    assert (
+        asked({"type": "permit"}, "hub", old | {"provision": {"type": "deny", "purpose": purpose("TREAT")}})["decision"]
+        == DENY
+    )
+    assert (
+        asked({"type": "deny", "purpose": purpose("HPAYMT")}, "hub", old | {"provision": {"type": "permit"}})[
+            "decision"
+        ]
+        == NOBODY
+    )
+
+
+def test_permits_of_one_person_add_up() -> None:
+    """Two permits for two labels permit either; an opt-in's base rule closes that opt-in only, at the hub."""
+    one = {"type": "permit", "securityLabel": [HIV]}
+    answer = asked(one, "hub", {"provision": {"type": "permit", "securityLabel": [PSY]}})
+    assert obligations(answer) == [("exceptAnyOfCodes", ["HIV", "PSY"])]
+    opt_in = {"provision": with_root("deny", {"type": "permit", "securityLabel": [HIV]})}
+    assert (
+        asked({"type": "permit"}, "hub", opt_in)["decision"],
+        obligations(asked({"type": "permit"}, "hub", opt_in)),
+    ) == (
+        PERMIT,
+        [],
+    )
+    assert obligations(asked({"type": "permit"}, "pcf", opt_in)) == [("exceptAnyOfCodes", ["HIV"])]
+
+
+def test_what_is_permitted_and_what_is_forbidden_never_contradict() -> None:
+    """A permit denied to the very actor who asks permits nothing; an exception to a redaction stands beside it."""
+    no = {"type": "deny", "actor": [{"reference": {"identifier": ACTOR}}]}
+    root = with_root("deny", with_root("permit", no, securityLabel=[HIV]))
+    assert said(root)[:2] == (DENY, DENY)
+    mixed = with_root("permit", {"type": "deny", "securityLabel": [HIV]}, {"type": "permit", "securityLabel": [PSY]})
+    assert obligations(asked(mixed, "hub")) == [("codes", ["HIV"])]
+    assert obligations(asked(mixed, "pcf")) == [("codes", ["HIV"]), ("exceptAnyOfCodes", ["PSY"])]
+    assert len(asked(mixed, "pcf")["obligations"]) == 1
+    opt_in = with_root("deny", {"type": "permit", "securityLabel": [HIV]}, {"type": "deny", "securityLabel": [PSY]})
+    answer = asked(opt_in, "pcf", resources=[observation("both", HIV, PSY), observation("psy", PSY)])
+    assert ([one["id"] for one in answer["released"]], obligations(answer)) == (
+        ["both"],
+        [("exceptAnyOfCodes", ["HIV"])],
+    )
+
+
+def test_data_and_its_dates_are_evaluated_for_each_resource() -> None:
+    """Alone as on all layers: what no code can say is judged where the resources are there."""
+    old, new = (
+        observation(name) | {"effectiveDateTime": date} for name, date in (("old", "2020-01-01"), ("new", "2026-05-01"))
+    )
+    since = {"dataPeriod": {"start": "2025-01-01"}}
+    instance = {"data": [{"meaning": "instance", "reference": {"reference": "Observation/old"}}]}
+    for stated, kept in ((since, ["new"]), (instance, ["old"])):
+        other = [one for one in ("old", "new") if one not in kept]
+        assert [released({"type": "permit", **stated}, one, old, new) for one in PROFILES] == [kept] * 3
+        denied = with_root("permit", {"type": "deny", **stated})
+        assert [released(denied, one, old, new) for one in PROFILES] == [other] * 3
+        assert said(denied) == (UNSURE, UNSURE, UNSURE)
 
 
 def test_actors_are_resolved_through_references_trees_and_groups() -> None:
