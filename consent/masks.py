@@ -56,7 +56,17 @@ class Index:
 class Actors:
     """Whom provisions name: an index for each way of naming, and the few that need a closer look."""
 
-    __slots__ = ("above", "closer", "identifiers", "references", "roles", "stated", "strange")
+    __slots__ = (
+        "above",
+        "by_role",
+        "closer",
+        "identifiers",
+        "references",
+        "role_systems",
+        "roles",
+        "stated",
+        "strange",
+    )
 
     def __init__(self) -> None:
         self.stated = 0
@@ -65,6 +75,9 @@ class Actors:
         self.above: dict[str, int] = {}
         """Names up the organisation tree: references and ``system|value``."""
         self.roles: dict[tuple[str, str], int] = {}
+        self.by_role = 0
+        """Provisions that name a role alone."""
+        self.role_systems: dict[str, int] = {}
         self.strange = [0, 0, 0, 0]
         """Provisions that a party not named there cannot be compared with, by which kinds of name the party has."""
         self.closer: dict[Actor, int] = {}
@@ -76,8 +89,10 @@ class Actors:
             if actor.unreadable or actor.about_sender or (actor.roles and (actor.references or actor.identifiers)):
                 self.closer[actor] = self.closer.get(actor, 0) | bit
             elif actor.roles:
+                self.by_role |= bit
                 for role in actor.roles:
                     self.roles[role.system, role.code] = self.roles.get((role.system, role.code), 0) | bit
+                    self.role_systems[role.system] = self.role_systems.get(role.system, 0) | bit
             else:
                 self._name(bit, actor)
 
@@ -89,7 +104,8 @@ class Actors:
             self.identifiers[one.system, one.code] = self.identifiers.get((one.system, one.code), 0) | bit
             self.above[f"{one.system}|{one.code}"] = self.above.get(f"{one.system}|{one.code}", 0) | bit
         for kinds in range(4):
-            if not (actor.identifiers and kinds & 2) and not (actor.references and kinds & 1):
+            comparable = (actor.identifiers and kinds & 2) or (actor.references and kinds & 1)
+            if actor.vague or not comparable:
                 self.strange[kinds] |= bit
 
     def find(self, recipient: Party, sender: Party) -> tuple[int, int]:
@@ -104,10 +120,13 @@ class Actors:
         if self.identifiers:
             for one in recipient.identifiers:
                 named |= self.identifiers.get((one.system, one.code), 0)
-        if self.roles:
+        perhaps = self.strange[(2 if recipient.identifiers else 0) | (1 if recipient.references else 0)]
+        if self.by_role:
+            comparable = 0
             for one in recipient.roles:
                 named |= self.roles.get((one.system, one.code), 0)
-        perhaps = self.strange[(2 if recipient.identifiers else 0) | (1 if recipient.references else 0)]
+                comparable |= self.role_systems.get(one.system, 0)
+            perhaps |= self.by_role & ~comparable
         for actor, bits in self.closer.items():
             found = actor_matches(actor, recipient, sender)
             if found:

@@ -15,10 +15,10 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from consent import model
 from consent.alone import Asked, decide_alone
-from consent.codings import as_list, codes_of, identifiers_of
+from consent.codings import as_list, codes_of, identifiers_of, text_of
 from consent.engine import decide
 from consent.errors import UnreadableInput
-from consent.fhir import read_consent
+from consent.fhir import read_consent, unversioned
 from consent.items import items_of
 from consent.labels import label
 from consent.model import AgreedBy, Code, ConsentFact, Disclosure, FactRef, Facts, Item, Party, Span
@@ -292,10 +292,10 @@ def _known_as(identifiers: tuple[Code, ...], references: Mapping[str, Any]) -> t
     waiting = list(own)
     while waiting:
         resource = references.get(waiting.pop(0), {})
-        for key in ("partOf", "organization", "practitioner", "managingOrganization"):
+        for key in ("partOf", "organization", "practitioner", "managingOrganization", "providedBy"):
             above = resource.get(key)
-            name = above.get("reference") if isinstance(above, Mapping) else None
-            if isinstance(name, str) and name not in parents and name not in own:
+            name = unversioned(text_of(above.get("reference"))) if isinstance(above, Mapping) else ""
+            if name and name not in parents and name not in own:
                 parents.append(name)
                 parents += [
                     f"{one.system}|{one.code}" for one in identifiers_of(references.get(name, {}).get("identifier"))

@@ -341,6 +341,81 @@ def test_actors_are_resolved_through_references_trees_and_groups() -> None:
     assert said(by_identifier) == (PERMIT,) * 3
 
 
+REFERENCES: dict[str, Any] = {
+    "Organization/5": {"resourceType": "Organization", "identifier": [ACTOR]},
+    "Practitioner/7": {"resourceType": "Practitioner", "identifier": [ACTOR]},
+    "PractitionerRole/3": {"resourceType": "PractitionerRole", "practitioner": {"reference": "Practitioner/7"}},
+    "CareTeam/1": {"resourceType": "CareTeam", "participant": [{"member": {"reference": "Organization/5"}}]},
+    "Group/1": {"resourceType": "Group", "member": [{"entity": {"reference": "CareTeam/1"}}]},
+    "Group/4": {"resourceType": "Group", "actual": False, "characteristic": [{"code": {"text": "police"}}]},
+    "Group/5": {"resourceType": "Group", "member": [{"entity": {"reference": "Group/99"}}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ({"reference": "CareTeam/1"}, DENY),
+        ({"reference": "Group/1"}, DENY),
+        ({"reference": "PractitionerRole/3"}, DENY),
+        ({"reference": "Organization/5/_history/2"}, DENY),
+        ({"reference": "Group/99"}, UNSURE),
+        ({"reference": "Group/4"}, UNSURE),
+        ({"reference": "Group/5"}, UNSURE),
+        ({"reference": "CareTeam/99"}, UNSURE),
+        ({"reference": "PractitionerRole/99"}, UNSURE),
+        ({"reference": "https://elsewhere.example/fhir/Organization/5"}, UNSURE),
+        ({"reference": "urn:uuid:6e1c7f0e-0000-4000-8000-000000000000"}, UNSURE),
+        ({"identifier": {"value": "shelter"}}, UNSURE),
+        ({"identifier": {"system": "urn:other", "value": "shelter"}}, PERMIT),
+        ({"reference": "Organization/99"}, PERMIT),
+    ],
+    ids=str,
+)
+def test_an_actor_that_cannot_be_resolved_is_not_somebody_else(reference: dict[str, Any], expected: str) -> None:
+    """A denial to somebody who may be the recipient is not passed over; leap says that the consent does not apply."""
+    root = with_root("permit", {"type": "deny", "actor": [{"reference": reference}]})
+    leap = PERMIT if expected == UNSURE else expected
+    assert said(root, references=REFERENCES) == (expected, expected, leap)
+    payload: dict[str, Any] = {
+        "person": {"id": "child", "birthDate": "2009-03-01"},
+        "recipient": {"sector": "social", "identifier": ACTOR, "references": ["Organization/5"]},
+        "request": {"purposeOfUse": ["CAREMGT"], "class": [{"system": DATA_CLASS_SYSTEM, "code": "medical-exam"}]},
+    }
+    assert asked(root, "hub", references=REFERENCES, **payload)["decision"] == expected
+
+
+def test_a_role_that_nobody_knows_the_recipient_to_have_is_undecidable() -> None:
+    """Named with a role: without any role of that kind nobody can tell; with another of the kind it is not meant."""
+    nurse, doctor = ({"system": "urn:roles", "code": code} for code in ("nurse", "doctor"))
+    root = with_root(
+        "permit", {"type": "deny", "actor": [{"role": {"coding": [nurse]}, "reference": {"identifier": ACTOR}}]}
+    )
+    payload: dict[str, Any] = {
+        "person": {"id": "child", "birthDate": "2009-03-01"},
+        "request": {"purposeOfUse": ["CAREMGT"], "class": [{"system": DATA_CLASS_SYSTEM, "code": "medical-exam"}]},
+    }
+    for roles, expected in (([], UNSURE), ([doctor], PERMIT), ([nurse], DENY)):
+        recipient = {"sector": "social", "identifier": ACTOR, "roles": roles}
+        assert asked(root, "hub", recipient=recipient, **payload)["decision"] == expected
+
+
+@pytest.mark.parametrize(
+    ("reference", "kept"),
+    [
+        ("Observation/old/_history/3", ["new"]),
+        ("https://elsewhere.example/fhir/Observation/old", ["new"]),
+        ("https://elsewhere.example/fhir/Observation/other", ["old", "new"]),
+    ],
+)
+def test_an_instance_that_may_be_meant_is_not_another_one(reference: str, kept: list[str]) -> None:
+    """A version of it is it; the same name on a server that nobody knows may be it."""
+    root = with_root(
+        "permit", {"type": "deny", "data": [{"meaning": "instance", "reference": {"reference": reference}}]}
+    )
+    assert [released(root, one, observation("old"), observation("new")) for one in PROFILES] == [kept] * 3
+
+
 def observation(name: str, *labels: dict[str, str]) -> dict[str, Any]:
     return {
         "resourceType": "Observation",
