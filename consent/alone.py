@@ -141,8 +141,9 @@ def _voices(
         spent = withdrawn or fact.suspended
         if corners.name == "hub":
             stated = tree.period is not None and tree.period.end
-            ends = months_after(given, edition.numbers["consent.months"]) if given and not stated else None
-            spent = spent or not fact.evidence or (ends is not None and ends <= at)
+            ends = months_after(given, edition.numbers["consent.months"]) if given else None
+            over = not stated and (ends is None or ends <= at)
+            spent = spent or not fact.evidence or over
         closes = not (corners.adds_up and permits_anything(tree))
         found.append(Voice(fact, applied_to(tree, asks, corners), permits=not spent, closes=closes))
     return found

@@ -31,9 +31,9 @@ def in_general(classes: tuple[Code, ...], policy: Policy, judged: Callable[[tupl
     """The decision about whatever is of these classes (of any, when none is named)."""
     kinds = _kinds(classes, policy)
     decision = judged(_made_up(kinds, (), policy))
-    if not decision.leaves:
-        return decision
     open_ = _left(decision)
+    if not open_:
+        return decision
     labelled = {one: _left(judged(_made_up(kinds, (one,), policy))) for one in _LABELS}
     permitted = _codes(kinds[place][0] for place in open_)
     obligations: tuple[Obligation, ...] = ()

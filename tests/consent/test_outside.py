@@ -525,6 +525,14 @@ def test_a_permit_says_what_of_the_asked_it_permits() -> None:
     assert set(residual(only)) == {"forbid"}
 
 
+def test_a_recall_says_nothing_of_classes() -> None:
+    """Only its envelope leaves: no residual, and no redaction of nothing."""
+    given = of_girl(bare())
+    given["request"]["event"] = "recall"
+    answer = consent.decide_input(given, policy())
+    assert (answer["decision"], answer["residual"], answer["obligations"]) == (PERMIT, [], [])
+
+
 def test_r26_a_permit_in_general_forbids_the_labels_that_it_does_not_name() -> None:
     """What no clause names stays: said as the residual, since no data is there to be judged."""
     assert residual(in_general(data_class("medical-exam")))["forbid"] == ["ETH", "HIV", "PSY", "SDV", "STD"]

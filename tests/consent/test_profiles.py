@@ -273,6 +273,13 @@ def test_r15_a_stated_denial_does_not_run_out() -> None:
     )
 
 
+def test_r15_a_date_that_is_none_is_no_beginning() -> None:
+    """Nobody can tell when a permit with an unreadable date ends, so that it is over."""
+    for date, expected in (("2026-05-01", PERMIT), ("some day", NOBODY)):
+        consents = [{"resourceType": "Consent", "status": "active", "dateTime": date, "provision": {"type": "permit"}}]
+        assert asked(None, "hub", consents=consents)["decision"] == expected
+
+
 def test_permits_of_one_person_add_up() -> None:
     """Two permits for two labels permit either; an opt-in's base rule closes that opt-in only, at the hub."""
     one = {"type": "permit", "securityLabel": [HIV]}
