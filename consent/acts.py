@@ -115,7 +115,7 @@ def _act(
         ends = months_after(given, edition.numbers["consent.months"]) if given else None
     why_not = ""
     if _withdrawn(fact, facts, people, at):
-        if not _permits_anything(tree):
+        if not permits_anything(tree):
             return None
         why_not = "R13-withdrawn"
     elif fact.suspended:
@@ -180,7 +180,7 @@ def _silent(applied: Applied) -> bool:
     return applied.fixed is not None and applied.fixed.result is Result.NOT_APPLICABLE
 
 
-def _permits_anything(tree: Tree) -> bool:
+def permits_anything(tree: Tree) -> bool:
     """Whether withdrawing it takes a permission back; a consent that only denies ends when it is withdrawn."""
     stack = [tree.root] if tree.root else []
     base = tree.decision or (tree.root.type if tree.root else "") or tree.policy_rule
@@ -231,7 +231,7 @@ def say(acts: tuple[Act, ...], answers: tuple[Answer, ...], item: Item, people: 
         read.append(act.fact.ref)
         clauses += [f"Consent/{act.fact.ref.id}#{node.path or 'base'}" for node in answer.nodes]
         stated = answer.explicit or answer.may_deny
-        if answer.result is Result.DENY and not stated and _permits_anything(act.tree):
+        if answer.result is Result.DENY and not stated and permits_anything(act.tree):
             continue
         if answer.result is Result.DENY:
             no[act.by].add(act.fact.given_by)

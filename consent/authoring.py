@@ -74,7 +74,7 @@ def check(
         *_empty(clauses, fact.profile),
         *_unclear(tree, clauses, fact.profile),
         *_act(fact, tree, policy, at, facts, zone),
-        *_dead(clauses, tree, zone),
+        *_dead(clauses, tree, at, zone),
         *_clashes(clauses),
         *_broad(clauses),
     ]
@@ -133,7 +133,11 @@ def _unclear(tree: Tree, clauses: Iterable[_Clause], profile: str) -> Iterator[_
     yield from (_warning("unreadable", place) for place in tree.unreadable)
     if not (tree.decision or (tree.root and tree.root.type) or tree.policy_rule in ("permit", "deny")):
         yield _warning("no-base", "provision.type")
+    if tree.root and not tree.decision and {tree.root.type, tree.policy_rule} == {"permit", "deny"}:
+        yield _warning("policy-clash", "policyRule")
     for clause in clauses:
+        if "actors" in clause.node.stated and any(actor.vague for actor in clause.node.actors or ()):
+            yield _warning("actor-unresolved", f"{clause.place}.actor")
         yield from (_warning("unreadable", place) for place in clause.node.unreadable)
         if profile == "hub":
             yield from (_warning("unknown-code", place) for place in clause.node.unknown)
@@ -169,19 +173,40 @@ def _counts(fact: ConsentFact, facts: Facts, policy: Policy, at: datetime) -> bo
 # --- clauses that can never matter ----------------------------------------------------------------------------
 
 
-def _dead(clauses: tuple[_Clause, ...], tree: Tree, zone: str) -> Iterator[_Found]:
+def _dead(clauses: tuple[_Clause, ...], tree: Tree, at: datetime, zone: str) -> Iterator[_Found]:
     whole = _span(tree.period, zone)
+    over = whole[1] is not None and whole[1] <= at
     for clause in clauses:
         start, end = clause.period
         if (start is not None and end is not None and end <= start) or not _meet(clause.period, whole):
             yield _warning("dead-period", clause.place)
-        parent = clause.parent
-        adds_nothing = parent is not None and parent.kind == clause.kind != "" and _covers(parent, clause)
-        if adds_nothing and clause.node.stated and not clause.node.children:
-            yield _warning("redundant", clause.place, parent.place if parent else "")
+        elif clause.parent is not None and end is not None and end <= at and not over:
+            yield _warning("past-period", clause.place)
+        if clause.parent is not None and _adds_nothing(clause, clause.parent, clauses):
+            yield _warning("redundant", clause.place, clause.parent.place)
     for permit, deny in _opposed(clauses):
         if _covers(deny, permit):
             yield _warning("dead-overridden", permit.place, deny.place)
+
+
+def _adds_nothing(clause: _Clause, parent: _Clause, clauses: tuple[_Clause, ...]) -> bool:
+    """Whether everything would be the same without the clause.
+
+    A denial that repeats a bare base rule is not idle: it is stated, and outranks duty and treatment; nor is one beside
+    a permit that it stops. A permit that names labels, classes or codes says what a wider one does not (R26).
+    """
+    repeats = parent.kind == clause.kind != "" and _covers(parent, clause)
+    if not repeats or not clause.node.stated or clause.node.children:
+        return False
+    if clause.kind == "permit":
+        return clause.node.stated.isdisjoint(_CONTENT)
+    beside = (one for one in clauses if one.parent is parent and one.kind != "deny")
+    return _stated(parent) and not any(_may_overlap(one, clause) for one in beside)
+
+
+def _may_overlap(one: _Clause, other: _Clause) -> bool:
+    """Whether nobody can rule out that something is covered by both, below them too."""
+    return bool(one.node.children) or any(actor.vague for actor in other.node.actors or ()) or _overlap(one, other)
 
 
 def _clashes(clauses: tuple[_Clause, ...]) -> Iterator[_Found]:

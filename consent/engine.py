@@ -5,7 +5,6 @@ An error inside is a denial with a task (invariant 24): the engine always answer
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final
@@ -26,14 +25,12 @@ from consent.model import (
     ObligationKind,
     Outcome,
     Reason,
-    Residual,
     Task,
     Verdict,
 )
 from consent.orders import order_fault, order_names
 from consent.people import is_linked
 from consent.proofs import Context, context_of, emergency_ends
-from consent.requests import CORNERS, lean, obligations_of, residual_of, settled
 from consent.rulebook import Edition, Policy
 from consent.trees import Answer, Result
 from consent.vocabulary import Basis, DataClass, Taint, View
@@ -239,14 +236,12 @@ def _assemble(verdicts: tuple[Verdict, ...], found: list[_Finding], context: Con
     if ineffective_withdrawals(context.facts, context.people, context.at):
         alarms.append("barred-withdrawal")
     reasons = tuple(dict.fromkeys([reason for finding in found for reason in finding.verdict.reasons]))
-    redactions, residual = _left_to_labels(granted, context) if granted and context.acts else ((), ())
     used = sorted({finding.verdict.projection for finding in found} - {""})
     return Decision(
         outcome=_outcome(bool(granted), reasons, said),
         verdicts=verdicts,
         reasons=reasons,
-        obligations=_obligations(granted, context) + redactions if granted else (),
-        residual=residual,
+        obligations=_obligations(granted, context) if granted else (),
         tasks=_tasks(reasons, said, context),
         alarms=tuple(alarms),
         policy_version=edition.version,
@@ -296,22 +291,6 @@ def _obligations(granted: list[Granted], context: Context) -> tuple[Obligation, 
     codes = {one.code for one in granted}
     found += [Obligation(ObligationKind.NOTIFY, detail=whom) for code, whom in _NOTIFIED if code in codes]
     return tuple(found)
-
-
-def _left_to_labels(granted: list[Granted], context: Context) -> tuple[tuple[Obligation, ...], tuple[Residual, ...]]:
-    """What the counting consents leave to the labels of data that is not at hand, as duties and in the form of IHE PCF.
-
-    What they forbid holds whatever the ground is; that they permit no more, only where all leaves by consent.
-    """
-    consented = all(one.basis is Basis.CONSENT for one in granted)
-    corners = CORNERS[context.asks[0].profile]
-    found = []
-    for act in context.acts:
-        if any(one.fixed is None and one.reading.masks.by_content & ~one.ruled for one in act.applied):
-            leaning = settled(lean(act.tree, context.asks, corners), corners)
-            found.append(leaning if act.permits and consented else replace(leaning, permits=()))
-    duties = dict.fromkeys(duty for leaning in found for duty in obligations_of(leaning))
-    return tuple(duties), tuple(dict.fromkeys(one for leaning in found for one in residual_of(leaning)))
 
 
 def _tasks(reasons: tuple[Reason, ...], said: list[Said], context: Context) -> tuple[Task, ...]:

@@ -9,6 +9,7 @@ version of a consent and pass the tree along.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -55,6 +56,8 @@ class Actor(msgspec.Struct, frozen=True):
     roles: frozenset[Code] = frozenset()
     about_sender: bool = False
     unreadable: bool = False
+    vague: bool = False
+    """It also names somebody whom nobody here can resolve, so that not being named proves nothing."""
 
 
 class Data(msgspec.Struct, frozen=True):
@@ -206,7 +209,7 @@ def _names(nodes: list[Node]) -> frozenset[object] | None:
         if node.actors is None:
             return None
         for actor in node.actors:
-            if actor.unreadable or actor.roles or actor.about_sender:
+            if actor.unreadable or actor.roles or actor.about_sender or actor.vague:
                 return None
             found |= actor.references
             found |= actor.identifiers
@@ -343,7 +346,7 @@ class _Reader:
         found: list[Data] = []
         for one in stated:
             meaning = text_of(one.get("meaning")) if isinstance(one, dict) else ""
-            reference = _reference(one.get("reference")) if isinstance(one, dict) else ""
+            reference = unversioned(_reference(one.get("reference"))) if isinstance(one, dict) else ""
             if meaning not in _MEANINGS or not reference:
                 bad.append(f"{path}.data")
             found.append(Data(meaning, reference))
@@ -365,8 +368,7 @@ class _Reader:
         own_roles = frozenset([role for role in roles if role.code not in _FUNCTIONS])
         references: set[str] = set()
         identifiers: set[Code] = set()
-        for one in as_list(value.get("reference")):
-            self._resolve(one, references, identifiers, 0)
+        resolved = [self._resolve(one, references, identifiers, 0) for one in as_list(value.get("reference"))]
         if not references and not identifiers and not own_roles:
             bad.append(f"{path}.actor")
         return Actor(
@@ -374,24 +376,60 @@ class _Reader:
             identifiers=frozenset(identifiers),
             roles=own_roles,
             about_sender=about_sender,
+            vague=not all(resolved),
         )
 
-    def _resolve(self, value: Any, references: set[str], identifiers: set[Code], depth: int) -> None:
-        """Collect every name that a Reference stands for, members of groups included."""
-        if isinstance(value, dict) and "identifier" in value:
-            identifiers.update(identifiers_of(value["identifier"]))
-        reference = _reference(value)
-        if not reference or reference in references or depth > 8:
-            return
+    def _resolve(self, value: Any, references: set[str], identifiers: set[Code], depth: int) -> bool:
+        """Collect every name that a Reference stands for, members included; False where somebody stays unnamed."""
+        stated = identifiers_of(value.get("identifier")) if isinstance(value, dict) else []
+        identifiers.update(stated)
+        # A value without its system may be anybody's.
+        named = bool(stated) and all(one.system for one in stated)
+        reference = unversioned(_reference(value))
+        if not reference:
+            return named
+        if reference in references:
+            return True
         references.add(reference)
         resource = self.known.get(reference)
         if not isinstance(resource, dict):
-            return
+            return named or (_RELATIVE.match(reference) is not None and reference.split("/", 1)[0] not in _MADE_OF)
+        if depth > _DEEPEST:
+            return False
         identifiers.update(identifiers_of(resource.get("identifier")))
-        if resource.get("resourceType") == "Group":
-            for member in as_list(resource.get("member")):
-                if isinstance(member, dict) and member.get("inactive") is not True:
-                    self._resolve(member.get("entity"), references, identifiers, depth + 1)
+        members = _MADE_OF.get(str(resource.get("resourceType")))
+        if members is None:
+            return True
+        resolved = [self._resolve(one, references, identifiers, depth + 1) for one in members(resource)]
+        return bool(resolved) and all(resolved)
+
+
+def unversioned(reference: str) -> str:
+    """The reference to a resource, whichever version of it is meant."""
+    return reference.split("/_history/", 1)[0]
+
+
+def _group(resource: Mapping[str, Any]) -> list[Any]:
+    """Its members; none where it is described and not listed."""
+    described = resource.get("actual") is False or resource.get("characteristic") or resource.get("membership")
+    if described and resource.get("membership") != "enumerated":
+        return []
+    listed = [one for one in as_list(resource.get("member")) if isinstance(one, dict)]
+    return [one.get("entity") for one in listed if one.get("inactive") is not True]
+
+
+def _team(resource: Mapping[str, Any]) -> list[Any]:
+    return [one.get("member") for one in as_list(resource.get("participant")) if isinstance(one, dict)]
+
+
+_DEEPEST: Final = 8
+_RELATIVE: Final = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-.]+\Z")
+_MADE_OF: Final[dict[str, Callable[[Mapping[str, Any]], list[Any]]]] = {
+    "Group": _group,
+    "CareTeam": _team,
+    "PractitionerRole": lambda role: as_list(role.get("practitioner")),
+}
+"""Who is meant by a reference to something that stands for others: the names of those are what a party is known by."""
 
 
 class _Codes(msgspec.Struct, frozen=True):

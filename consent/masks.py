@@ -18,7 +18,13 @@ from consent.matching import LABEL_SYSTEMS, actor_matches, data_matches, dated, 
 from consent.model import Code, Item, Party
 from consent.vocabulary import DATA_CLASS_SYSTEM
 
-_TYPE_SYSTEMS: Final = (RESOURCE_TYPE_SYSTEM, "http://hl7.org/fhir/fhir-types", "")
+TYPE_SYSTEMS: Final = (RESOURCE_TYPE_SYSTEM, "http://hl7.org/fhir/fhir-types", "")
+"""Systems in which a class is a resource type: R4's, R5's, and none."""
+
+
+def same_class(one: Code, other: Code) -> bool:
+    """Whether two codes name the same class of data."""
+    return one == other or (one.code == other.code and one.system in TYPE_SYSTEMS and other.system in TYPE_SYSTEMS)
 
 
 class Index:
@@ -50,7 +56,17 @@ class Index:
 class Actors:
     """Whom provisions name: an index for each way of naming, and the few that need a closer look."""
 
-    __slots__ = ("above", "closer", "identifiers", "references", "roles", "stated", "strange")
+    __slots__ = (
+        "above",
+        "by_role",
+        "closer",
+        "identifiers",
+        "references",
+        "role_systems",
+        "roles",
+        "stated",
+        "strange",
+    )
 
     def __init__(self) -> None:
         self.stated = 0
@@ -59,6 +75,9 @@ class Actors:
         self.above: dict[str, int] = {}
         """Names up the organisation tree: references and ``system|value``."""
         self.roles: dict[tuple[str, str], int] = {}
+        self.by_role = 0
+        """Provisions that name a role alone."""
+        self.role_systems: dict[str, int] = {}
         self.strange = [0, 0, 0, 0]
         """Provisions that a party not named there cannot be compared with, by which kinds of name the party has."""
         self.closer: dict[Actor, int] = {}
@@ -70,8 +89,10 @@ class Actors:
             if actor.unreadable or actor.about_sender or (actor.roles and (actor.references or actor.identifiers)):
                 self.closer[actor] = self.closer.get(actor, 0) | bit
             elif actor.roles:
+                self.by_role |= bit
                 for role in actor.roles:
                     self.roles[role.system, role.code] = self.roles.get((role.system, role.code), 0) | bit
+                    self.role_systems[role.system] = self.role_systems.get(role.system, 0) | bit
             else:
                 self._name(bit, actor)
 
@@ -83,7 +104,8 @@ class Actors:
             self.identifiers[one.system, one.code] = self.identifiers.get((one.system, one.code), 0) | bit
             self.above[f"{one.system}|{one.code}"] = self.above.get(f"{one.system}|{one.code}", 0) | bit
         for kinds in range(4):
-            if not (actor.identifiers and kinds & 2) and not (actor.references and kinds & 1):
+            comparable = (actor.identifiers and kinds & 2) or (actor.references and kinds & 1)
+            if actor.vague or not comparable:
                 self.strange[kinds] |= bit
 
     def find(self, recipient: Party, sender: Party) -> tuple[int, int]:
@@ -98,10 +120,13 @@ class Actors:
         if self.identifiers:
             for one in recipient.identifiers:
                 named |= self.identifiers.get((one.system, one.code), 0)
-        if self.roles:
+        perhaps = self.strange[(2 if recipient.identifiers else 0) | (1 if recipient.references else 0)]
+        if self.by_role:
+            comparable = 0
             for one in recipient.roles:
                 named |= self.roles.get((one.system, one.code), 0)
-        perhaps = self.strange[(2 if recipient.identifiers else 0) | (1 if recipient.references else 0)]
+                comparable |= self.role_systems.get(one.system, 0)
+            perhaps |= self.by_role & ~comparable
         for actor, bits in self.closer.items():
             found = actor_matches(actor, recipient, sender)
             if found:
@@ -115,13 +140,19 @@ class Masks:
     """Which provisions a request and an item rule out, and which they leave open."""
 
     __slots__ = (
-        "actions", "actors", "classes", "codes", "data", "data_periods", "data_stated", "labels", "perhaps_labelled",
-        "periods", "purposes", "types", "unsure", "zone",
+        "actions", "actors", "classes", "codes", "data", "data_periods", "data_stated", "labels", "lenient",
+        "perhaps_labelled", "periods", "permitting", "purposes", "types", "unsure", "zone",
     )  # fmt: skip
 
-    def __init__(self, nodes: Iterable[Node], strict: bool, zone: str) -> None:
-        """`strict`: a code outside the known ones makes its provision unsure."""
+    def __init__(
+        self, nodes: Iterable[Node], kinds: Iterable[str], strict: bool, zone: str, lenient: bool = False
+    ) -> None:
+        """`kinds`: the type in effect at each provision. `strict`: a code outside the known ones makes its provision
+        unsure. `lenient`: a purpose or action that a request does not state matches, an actor that nobody can resolve
+        does not, and of labels, classes and codes any one is enough."""
         self.zone = zone
+        self.lenient = lenient
+        self.permitting = 0
         self.unsure = 0
         self.actors = Actors()
         self.purposes, self.actions, self.codes = Index(), Index(), Index()
@@ -131,14 +162,16 @@ class Masks:
         data_periods: dict[Bounds, int] = {}
         self.data: dict[Data, int] = {}
         self.data_stated = 0
-        for number, node in enumerate(nodes):
+        for number, (node, kind) in enumerate(zip(nodes, kinds, strict=True)):
             bit = 1 << number
+            if kind == "permit":
+                self.permitting |= bit
             vague = node.vague | node.odd if strict else node.vague
             if node.unreadable or (strict and node.unknown):
                 self.unsure |= bit
             if "*" in vague:
                 continue
-            self._constrain(bit, node, vague)
+            self._constrain(bit, node, kind, vague)
             if node.period is not None and "period" not in vague:
                 periods[node.period] = periods.get(node.period, 0) | bit
             if node.data_period is not None and "data_period" not in vague:
@@ -146,12 +179,7 @@ class Masks:
         self.periods = [(span_of(bounds, zone), bits) for bounds, bits in periods.items()]
         self.data_periods = [(span_of(bounds, zone), bits) for bounds, bits in data_periods.items()]
 
-    @property
-    def by_content(self) -> int:
-        """The provisions that depend on labels or codes of an item."""
-        return self.labels.stated | self.codes.stated
-
-    def _constrain(self, bit: int, node: Node, vague: frozenset[str]) -> None:
+    def _constrain(self, bit: int, node: Node, kind: str, vague: frozenset[str]) -> None:
         if node.purposes is not None and "purposes" not in vague:
             self.purposes.state(bit, node.purposes)
             if "PurposeOfUse" in node.purposes:
@@ -165,7 +193,7 @@ class Masks:
         if node.codes is not None and "codes" not in vague:
             self.codes.state(bit, ((one.system, one.code) for one in node.codes))
         if node.labels is not None and "labels" not in vague:
-            self._labels(bit, node.labels, node.type)
+            self._labels(bit, node.labels, kind)
         if node.data is not None and "data" not in vague:
             self.data_stated |= bit
             for one in node.data:
@@ -177,7 +205,7 @@ class Masks:
             self.classes.meets(bit, (one.system, one.code))
             if one.system == DATA_CLASS_SYSTEM:
                 self.classes.meets(bit, one.code)
-            elif one.system in _TYPE_SYSTEMS:
+            elif one.system in TYPE_SYSTEMS:
                 self.types.meets(bit, one.code)
 
     def _labels(self, bit: int, labels: Iterable[Code], kind: str) -> None:
@@ -197,15 +225,17 @@ class Masks:
         if self.purposes.stated:
             if purpose:
                 ruled = self.purposes.missed(purpose)
-            else:
+            elif not self.lenient:
                 unsure |= self.purposes.stated
         if self.actions.stated:
             if action:
                 ruled |= self.actions.missed(action)
-            else:
+            elif not self.lenient:
                 unsure |= self.actions.stated
         if self.actors.stated:
             named, perhaps = self.actors.find(recipient, sender)
+            if self.lenient:
+                perhaps = 0
             ruled |= self.actors.stated & ~(named | perhaps)
             unsure |= perhaps
         for span, bits in self.periods:
@@ -216,16 +246,21 @@ class Masks:
         return ruled, unsure
 
     def of_classes(self, classes: Iterable[Code]) -> int:
-        """The provisions whose classes a request names, whatever the item."""
-        met = self.classes.met
-        found = 0
+        """The provisions whose classes a request names, whatever the item: one of them stops it all, but what permits
+        must cover all that is asked for."""
+        met, types = self.classes.met, self.types.met
+        some, every = 0, -1
         for one in classes:
-            found |= met.get((one.system, one.code), 0)
-        return found
+            bits = met.get((one.system, one.code), 0)
+            if one.system in TYPE_SYSTEMS:
+                bits |= types.get(one.code, 0)
+            some |= bits
+            every &= bits
+        return (some & ~self.permitting) | (every & some & self.permitting)
 
     def of_item(self, item: Item, classed: int) -> tuple[int, int]:
         """What an item rules out and leaves open; `classed` are met by the classes that the request names."""
-        ruled = unsure = 0
+        ruled = unsure = content = 0
         if self.classes.stated:
             met = self.classes.met
             classed |= self.types.met.get(item.type, 0)
@@ -233,11 +268,13 @@ class Masks:
                 classed |= met.get(item.data_class, 0)
             for one in item.codes:
                 classed |= met.get((one.system, one.code), 0)
+            content = classed & self.classes.stated
             ruled = self.classes.stated & ~classed
         if self.codes.stated:
             coded = 0
             for one in item.codes:
                 coded |= self.codes.met.get((one.system, one.code), 0)
+            content |= coded
             ruled |= self.codes.stated & ~coded
         if self.labels.stated:
             labelled = perhaps = 0
@@ -245,7 +282,11 @@ class Masks:
                 labelled |= self.labels.met.get(label, 0)
                 perhaps |= self.perhaps_labelled.get(label, 0)
             ruled |= self.labels.stated & ~(labelled | perhaps)
+            content |= labelled
             unsure = perhaps & ~labelled
+        if self.lenient:
+            ruled &= ~content
+            unsure &= ~content
         for span, bits in self.data_periods:
             ruled, unsure = _tell(dated(span, item.at, self.zone), bits, ruled, unsure)
         if self.data_stated:

@@ -42,7 +42,7 @@ def actor_matches(actor: Actor, recipient: Party, sender: Party) -> bool | None:
         return None
     party = sender if actor.about_sender else recipient
     if actor.roles and not actor.references and not actor.identifiers:
-        return not actor.roles.isdisjoint(party.roles)
+        return _in_role(actor, party)
     named = (
         not actor.identifiers.isdisjoint(party.identifiers)
         or not actor.references.isdisjoint(party.references)
@@ -53,8 +53,16 @@ def actor_matches(actor: Actor, recipient: Party, sender: Party) -> bool | None:
     if not named:
         # Names of different kinds cannot be compared, and then nobody knows whether it is another party.
         comparable = (actor.identifiers and party.identifiers) or (actor.references and party.references)
-        return False if comparable else None
-    return not actor.roles or not actor.roles.isdisjoint(party.roles)
+        return False if comparable and not actor.vague else None
+    return not actor.roles or _in_role(actor, party)
+
+
+def _in_role(actor: Actor, party: Party) -> bool | None:
+    """Whether the party has one of the actor's roles; undecidable where none of its roles is of the same kind."""
+    if not actor.roles.isdisjoint(party.roles):
+        return True
+    systems = {one.system for one in party.roles}
+    return False if all(one.system in systems for one in actor.roles) else None
 
 
 def span_of(bounds: Bounds, zone: str) -> Span | None:
@@ -106,7 +114,10 @@ def data_matches(data: Data, item: Item) -> bool | None:
     if reference in item.names:
         return True
     if data.meaning == "instance":
-        return False
+        # On another server, or on none that is named, it may be the same resource.
+        tail = "/".join(reference.split("/")[-2:])
+        same = tail != reference and (tail in item.names or place == tail or place.endswith(f"/{tail}"))
+        return None if same else False
     if data.meaning == "dependents":
         if reference in item.refs or item.episode == reference:
             return True

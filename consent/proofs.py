@@ -146,7 +146,7 @@ def _asks(disclosure: Disclosure, facts: Facts, at: datetime, profile: str) -> t
             classes=frozenset(disclosure.classes),
             profile=profile,
         )
-        for purpose in sorted([one.value for one in disclosure.purposes]) or [""]
+        for purpose in sorted([str(one) for one in disclosure.purposes]) or [""]
     )
 
 

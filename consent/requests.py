@@ -1,254 +1,354 @@
-"""Judges a request by consents alone, with no data at hand: what they decide, and what they leave to labels.
+"""Judges a request by consents alone: what they permit, said as redactions where it turns on content.
 
-Where a provision depends on content (labels, classes, codes), the answer is an obligation to redact: ``codes`` go, or
-everything but ``exceptAnyOfCodes`` goes. Several such obligations all hold. Where content cannot be said in codes the
-answer is stricter than the judgement of the items themselves, never wider.
+Every label, class or code that a provision asks for is a *condition* that content meets or not. The request is judged
+for each way in which conditions can be met, by the trees that judge items (:mod:`consent.trees`), and what is not
+permitted becomes redactions: ``codes`` go, everything but ``exceptAnyOfCodes`` goes, or, with both, ``codes`` go unless
+they carry one of the others. All of them hold. What codes cannot say makes the answer stricter, never wider.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from consent.fhir import Node, Tree
-from consent.matching import actor_matches, any_of, within
-from consent.model import Code, Obligation, ObligationKind, Residual
-from consent.trees import Ask, Result, base_rule, no_base
+from consent.fhir import Tree
+from consent.masks import same_class
+from consent.model import Code, ConsentFact, Obligation, ObligationKind, Outcome, Residual
+from consent.trees import Answer, Applied, Ask, Result, apply_tree
 
 
 @dataclass(frozen=True, slots=True)
 class Corners:
-    """How one named profile reads the corners on which sources disagree (design, `consent.md`)."""
+    """How one named profile reads the corners on which sources disagree (design, `consent.md`); trees know the rest."""
 
     name: str
-    flips: bool = False
-    """A nested match flips its parent, whatever `type` it states; an empty one matches all."""
     strict: bool = True
     """Codes outside the known ones make a consent Indeterminate."""
-    absent_matches: bool = False
-    """A purpose that the request does not state matches; an actor that nobody can resolve does not."""
     all_purposes: bool = True
-    """Every purpose of the request must be covered; else one that matches is enough."""
+    """Every purpose of the request must be covered; else a provision for one of them matches."""
     union: bool = False
     """Labels and classes of one provision are redacted together, instead of where both hold."""
     drop_on_deny: bool = False
     """A base denial stays one, whatever content is excepted from it."""
-    permit_over_forbid: bool = False
+    adds_up: bool = False
+    """The base denial of a consent that permits something closes that consent only."""
     newest: bool = False
     """The newest applicable consent answers alone."""
 
 
 CORNERS: Final = {
-    "hub": Corners("hub"),
-    "pcf": Corners("pcf", strict=False, permit_over_forbid=True),
-    "leap-2020": Corners(
-        "leap-2020",
-        flips=True,
-        strict=False,
-        absent_matches=True,
-        all_purposes=False,
-        union=True,
-        drop_on_deny=True,
-        newest=True,
-    ),
+    "hub": Corners("hub", adds_up=True),
+    "pcf": Corners("pcf", strict=False),
+    "leap-2020": Corners("leap-2020", strict=False, all_purposes=False, union=True, drop_on_deny=True, newest=True),
 }
+
+LEAVES: Final = 4096
+"""Ways to meet conditions that are looked at; a request with more of them is Indeterminate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One consent that counts, in the context of a request."""
+
+    fact: ConsentFact
+    applied: tuple[Applied, ...]
+    """For each purpose and action, or one for all where one of them is enough."""
+    permits: bool = True
+    """False: it is over or withdrawn, so that only what it denies still holds."""
+    closes: bool = True
+    """Its base denial denies what another consent permits."""
+
+
+def applied_to(tree: Tree, asks: tuple[Ask, ...], corners: Corners) -> tuple[Applied, ...]:
+    """`tree` in the context of each ask; where one purpose is enough, all of them at once."""
+    found = tuple(apply_tree(tree, ask) for ask in asks)
+    live = [one for one in found if one.fixed is None]
+    if corners.all_purposes or len(live) < 2:
+        return found if corners.all_purposes else (*live, *found)[:1]
+    first, *others = live
+    for one in others:
+        first.ruled &= one.ruled
+        first.unsure |= one.unsure
+    return (first,)
+
+
+# --- what consents say ------------------------------------------------------------------------------------------
+
+
+BASE: Final = "base"
+"""A denial that only says that this consent gives no more."""
+Word = Result | str
+
+
+def word_of(voice: Voice, answers: Sequence[Answer]) -> Word:
+    """What one consent says when these are its answers for everything that was asked for."""
+    results = [one.result for one in answers]
+    if Result.DENY in results:
+        stated = any(one.explicit or one.may_deny for one in answers)
+        return Result.DENY if stated or voice.closes else BASE
+    for result in (Result.INDETERMINATE, Result.NOT_APPLICABLE):
+        if result in results:
+            return result
+    return Result.PERMIT if voice.permits else Result.NOT_APPLICABLE
+
+
+def together(words: Iterable[Word]) -> Outcome:
+    """A denial wins, then what cannot be read; permits add up; nobody speaking is NO_CONSENT."""
+    said = set(words)
+    if Result.DENY in said:
+        return Outcome.DENY
+    if Result.INDETERMINATE in said:
+        return Outcome.INDETERMINATE
+    if Result.PERMIT in said:
+        return Outcome.PERMIT
+    return Outcome.DENY if BASE in said else Outcome.NO_CONSENT
+
+
+# --- conditions -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Content that a provision depends on: all non-empty groups must be met, each by any of its codes."""
+    """Something that content meets or not: it carries one of some codes, or what no code can say."""
 
-    groups: tuple[frozenset[Code], ...] = ()
-    opaque: bool = False
-    """Depends on something that no code can say (a date, an instance)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leaning:
-    """What a consent says about a request: a result for content that no exception covers, and the exceptions."""
-
-    result: Result
-    permits: tuple[Condition, ...] = ()
-    denials: tuple[Condition, ...] = ()
-    may_deny: bool = False
-    paths: tuple[str, ...] = ()
+    kind: str
+    codes: frozenset[Code] = frozenset()
+    other: Any = None
+    """A date or an instance that a provision asks for: no code can say it."""
 
     @property
-    def silent(self) -> bool:
-        """Whether it says nothing at all."""
-        return self.result is Result.NOT_APPLICABLE and not self.permits and not self.denials
+    def opaque(self) -> bool:
+        """Whether no redaction can say it."""
+        return self.other is not None
+
+    @property
+    def order(self) -> tuple[int, list[Code], str]:
+        """Labels first; the same whatever the order in which provisions stand."""
+        return _KINDS.index(self.kind), sorted(self.codes), repr(self.other)
 
 
-_SILENT: Final = Leaning(Result.NOT_APPLICABLE)
+_KINDS: Final = ("labels", "any", "codes", "classes", "data_period", "data")
+Met = Mapping[Condition, bool]
 
 
-def lean(tree: Tree, asks: tuple[Ask, ...], corners: Corners) -> Leaning:
-    """What `tree` says about a request, one ask for each of its purposes."""
-    answers = [_lean(tree, ask, corners) for ask in asks]
-    if not corners.all_purposes:
-        return next((answer for answer in answers if not answer.silent), _SILENT)
-    for result in (Result.DENY, Result.INDETERMINATE, Result.NOT_APPLICABLE):
-        worst = next((answer for answer in answers if answer.result is result), None)
-        if worst is not None:
-            return worst
-    return Leaning(
-        Result.PERMIT,
-        denials=tuple(dict.fromkeys(one for answer in answers for one in answer.denials)),
-        paths=answers[0].paths,
-    )
-
-
-def _lean(tree: Tree, ask: Ask, corners: Corners) -> Leaning:
-    if tree.unreadable or no_base(tree):
-        return _SILENT if corners.flips else Leaning(Result.INDETERMINATE, may_deny=True)
-    bounded = within(tree.period, ask.at, ask.zone)
-    if bounded is False:
-        return _SILENT
-    base = base_rule(tree, corners.name)
-    found = _node(tree.root or Node(path="", type=base), base, tree.release, ask, corners, top=True)
-    if found.silent:
-        return found
-    unclear = bounded is None or not (tree.clear if corners.strict else tree.parsed)
-    if unclear and (found.result is not Result.DENY or bounded is None):
-        return _SILENT if corners.flips else Leaning(Result.INDETERMINATE, may_deny=True, paths=found.paths)
+def _conditions(applied: Applied, classes: frozenset[Code], corners: Corners) -> list[tuple[int, list[Condition]]]:
+    """The provisions that turn on content, as bits, with what content must meet; none of it = they never match."""
+    found = []
+    for number, node in enumerate(applied.reading.nodes):
+        vague = node.vague | node.odd if corners.strict else node.vague
+        bit = 1 << number
+        if "*" in vague or applied.ruled & bit:
+            continue
+        labels = node.labels
+        if labels is not None and applied.reading.kinds[number] != "deny":
+            # A label without its system is good enough to forbid, not to permit.
+            labels = frozenset(one for one in labels if one.system)
+        groups = [
+            Condition(kind, codes)
+            for kind, codes in (("labels", labels), ("codes", node.codes))
+            if codes is not None and kind not in vague
+        ]
+        if node.classes is not None and "classes" not in vague:
+            named = _named(node.classes, classes)
+            if named is None and corners.union:
+                continue
+            groups += [Condition("classes", named)] if named is not None else []
+        if corners.union and groups:
+            groups = [Condition("any", frozenset().union(*(one.codes for one in groups)))]
+        for kind in ("data_period", "data"):
+            stated = getattr(node, kind)
+            if stated is not None and kind not in vague:
+                groups.append(Condition(kind, other=stated))
+        if groups:
+            found.append((bit, groups))
     return found
 
 
-def _node(node: Node, kind: str, release: str, ask: Ask, corners: Corners, top: bool = False) -> Leaning:
-    own = _own(node, kind, ask, corners, top)
-    flipped = {"permit": "deny", "deny": "permit"}.get(kind, "")
-    children = []
-    for child in node.children:
-        child_kind = flipped if corners.flips or (not child.type and release == "R5") else child.type
-        answer = _node(child, child_kind, release, ask, corners)
-        if not answer.silent:
-            children.append(answer)
-    return _refine(own, children, corners) if children else own
+def _named(classes: frozenset[Code], asked: frozenset[Code]) -> frozenset[Code] | None:
+    """What content must be of for a provision about `classes`; None when the request asks for nothing else."""
+    if not asked:
+        return classes
+    covered = frozenset(one for one in asked if any(same_class(one, other) for other in classes))
+    return None if covered == asked else covered
 
 
-def _own(node: Node, kind: str, ask: Ask, corners: Corners, top: bool) -> Leaning:
-    matched = _context(node, ask, corners)
-    if matched is False:
-        return _SILENT
-    condition = _content(node, ask, corners)
-    if condition is None:
-        return _SILENT
-    path = (node.path or "base",)
-    empty_permit = kind == "permit" and not top and not node.stated and node.path.count("provision") > 1
-    if matched is None or not kind or (empty_permit and not corners.flips):
-        return Leaning(Result.INDETERMINATE, may_deny=kind != "permit", paths=path)
-    if not condition.groups and not condition.opaque:
-        return Leaning(Result.PERMIT if kind == "permit" else Result.DENY, paths=path)
-    if kind == "permit":
-        return Leaning(Result.NOT_APPLICABLE, permits=(condition,), paths=path)
-    return Leaning(Result.NOT_APPLICABLE, denials=(condition,), paths=path)
+class _Partly:
+    """A consent whose answer is looked for while only some conditions are known to be met or not."""
+
+    def __init__(self, voice: Voice, classes: frozenset[Code], corners: Corners) -> None:
+        self.voice = voice
+        self.conditions = [[] if one.fixed is not None else _conditions(one, classes, corners) for one in voice.applied]
+
+    def every(self) -> set[Condition]:
+        return {one for each in self.conditions for _, groups in each for one in groups}
+
+    def answers(self, met: Met) -> tuple[list[Answer], bool]:
+        """Its answers, and whether they stand whatever the conditions that are not in `met`."""
+        found, settled = [], True
+        for applied, conditions in zip(self.voice.applied, self.conditions, strict=True):
+            if applied.fixed is not None:
+                found.append(applied.fixed)
+                continue
+            ruled, unknown = applied.ruled, 0
+            for bit, groups in conditions:
+                states = [met.get(one) if one.codes or one.opaque else False for one in groups]
+                if False in states:
+                    ruled |= bit
+                elif None in states:
+                    unknown |= bit
+            answer = applied.reading.answer(ruled, applied.unsure | unknown)
+            found.append(answer)
+            if unknown and answer.result is Result.DENY:
+                # It stands if what may permit does and what may deny does not change it.
+                most = applied.reading.answer(ruled | (unknown & ~applied.reading.masks.permitting), applied.unsure)
+                settled &= most.result is Result.DENY and most.explicit == answer.explicit
+            elif unknown and answer.result is Result.INDETERMINATE:
+                settled = False
+        return found, settled
 
 
-def _refine(own: Leaning, children: list[Leaning], corners: Corners) -> Leaning:
-    """What children leave of their parent: an unconditional one replaces its answer, others except from it."""
-    permits = tuple(one for child in children for one in child.permits)
-    denials = tuple(one for child in children for one in child.denials)
-    results = {child.result for child in children}
-    paths = tuple(path for child in children for path in child.paths)
-    may_deny = any(child.may_deny for child in children if child.result is Result.INDETERMINATE)
-    if Result.DENY in results:
-        kept = permits if corners.permit_over_forbid else _inside(children)
-        return Leaning(Result.DENY, kept, denials, paths=paths)
-    if Result.INDETERMINATE in results and (may_deny or own.result is not Result.PERMIT):
-        return Leaning(Result.INDETERMINATE, permits, denials, may_deny=True, paths=paths)
-    if Result.PERMIT in results:
-        return Leaning(Result.PERMIT, permits, denials, paths=paths)
-    return Leaning(own.result, (*own.permits, *permits), (*own.denials, *denials), own.may_deny, paths or own.paths)
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Some conditions met and others not, with what follows whatever the rest of them."""
+
+    met: Met
+    outcome: Outcome
+    words: tuple[Word, ...]
+    answers: tuple[tuple[Answer, ...], ...]
 
 
-def _inside(children: list[Leaning]) -> tuple[Condition, ...]:
-    """Exceptions that a denying child makes from its own denial."""
-    return tuple(one for child in children if child.result is Result.DENY for one in child.permits)
+def ways_of(voices: Sequence[Voice], classes: frozenset[Code], corners: Corners) -> list[Way] | None:
+    """Every way in which content can meet the conditions of these consents, none met first; None = too many."""
+    parts = [_Partly(voice, classes, corners) for voice in voices]
+    conditions = sorted({one for part in parts for one in part.every()}, key=lambda one: one.order)
+    found: list[Way] = []
+    waiting: list[dict[Condition, bool]] = [{}]
+    while waiting:
+        met = waiting.pop()
+        looked = [part.answers(met) for part in parts]
+        words = tuple(word_of(part.voice, answers) for part, (answers, _) in zip(parts, looked, strict=True))
+        denied = any(word is Result.DENY and settled for word, (_, settled) in zip(words, looked, strict=True))
+        open_ = next((one for one in conditions if one not in met), None)
+        if open_ is None or denied or all(settled for _, settled in looked):
+            found.append(
+                Way(met, Outcome.DENY if denied else together(words), words, tuple(tuple(one) for one, _ in looked))
+            )
+            if len(found) > LEAVES:
+                return None
+            continue
+        waiting += [_with(met, open_, True, conditions), _with(met, open_, False, conditions)]
+    return found
 
 
-def _context(node: Node, ask: Ask, corners: Corners) -> bool | None:
-    """Whether actor, purpose, action and period match, as the profile reads what is absent."""
-    answers: list[bool | None] = []
-    if node.actors is not None:
-        answers.append(any_of(actor_matches(actor, ask.recipient, ask.sender) for actor in node.actors))
-    if node.purposes is not None:
-        stated = ask.purpose in node.purposes or "PurposeOfUse" in node.purposes
-        answers.append(stated if ask.purpose else (True if corners.absent_matches else None))
-    if node.actions is not None:
-        answers.append(ask.action in node.actions if ask.action else (True if corners.absent_matches else None))
-    if node.period is not None:
-        answers.append(within(node.period, ask.at, ask.zone))
-    if False in answers:
-        return False
-    if None in answers:
-        return False if corners.absent_matches else None
-    return True
+def nothing_met(voices: Sequence[Voice], classes: frozenset[Code], corners: Corners) -> Way:
+    """What follows for content that meets no condition at all."""
+    parts = [_Partly(voice, classes, corners) for voice in voices]
+    met = {one: False for part in parts for one in part.every()}
+    answers = tuple(tuple(part.answers(met)[0]) for part in parts)
+    words = tuple(word_of(voice, each) for voice, each in zip(voices, answers, strict=True))
+    return Way(met, together(words), words, answers)
 
 
-def _content(node: Node, ask: Ask, corners: Corners) -> Condition | None:
-    """The content a node depends on beyond what the request names; None when the request's classes rule it out."""
-    groups = [group for group in (node.labels, node.codes) if group]
-    if node.classes:
-        if not ask.classes:
-            groups.append(node.classes)
-        elif node.classes.isdisjoint(ask.classes):
+def _with(met: Met, condition: Condition, state: bool, conditions: Iterable[Condition]) -> dict[Condition, bool]:
+    """`met` and one more, with what follows for wider and narrower sets of codes of the same kind."""
+    found = {**met, condition: state}
+    for one in conditions:
+        if one.kind != condition.kind or one.opaque or condition.opaque or one in found:
+            continue
+        if (state and condition.codes <= one.codes) or (not state and one.codes <= condition.codes):
+            found[one] = state
+    return found
+
+
+# --- redactions -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """What goes: content with one of `codes` (any, if empty) unless it carries one of `unless`."""
+
+    codes: frozenset[Code]
+    unless: frozenset[Code]
+
+
+def redactions_of(ways: Sequence[Way]) -> tuple[Redaction, ...] | None:
+    """Redactions that leave nothing but what is permitted; None when they would leave nothing, or no code says it."""
+    conditions = sorted({one for way in ways for one in way.met}, key=lambda one: one.order)
+    good = [way.met for way in ways if way.outcome is Outcome.PERMIT]
+    clauses: list[dict[Condition, bool]] = []
+    for way in ways:
+        if way.outcome is Outcome.PERMIT:
+            continue
+        shortest = _shortest(way.met, good, conditions)
+        clause = {one: shortest[one] for one in conditions if one in shortest}
+        if not clause:
             return None
-        elif not ask.classes <= node.classes:
-            groups.append(node.classes & ask.classes)
-    if corners.union and groups:
-        groups = [frozenset().union(*groups)]
-    return Condition(tuple(groups), opaque=node.data_period is not None or node.data is not None)
+        if clause not in clauses:
+            clauses.append(clause)
+    clauses = [one for one in clauses if not any(other is not one and other.items() < one.items() for other in clauses)]
+    if not any(_survives(met, clauses) for met in good):
+        return None
+    clauses.sort(key=lambda clause: [(state, conditions.index(one)) for one, state in clause.items()])
+    made = [
+        Redaction(
+            frozenset(code for one, state in clause.items() if state for code in one.codes),
+            frozenset(code for one, state in clause.items() if not state for code in one.codes),
+        )
+        for clause in clauses
+    ]
+    return tuple(dict.fromkeys(made))
 
 
-# --- obligations ----------------------------------------------------------------------------------------------
+def _shortest(met: Met, good: Sequence[Met], conditions: Sequence[Condition]) -> dict[Condition, bool]:
+    """The least of `met` that still tells it from everything permitted, as far as one redaction can say it."""
+    clause = {one: state for one, state in met.items() if not one.opaque}
+    least = _hits(clause, good, conditions)
+    for one in reversed(conditions):
+        if one in clause:
+            shorter = {other: state for other, state in clause.items() if other is not one}
+            if _hits(shorter, good, conditions) == least:
+                clause = shorter
+    carried = [one for one, state in clause.items() if state]
+    if len(carried) > 1:
+        # One redaction names one set of codes: the one that takes the least of what is permitted with it.
+        def taken(kept: Condition) -> tuple[int, tuple[int, list[Code], str]]:
+            only = {one: state for one, state in clause.items() if not state or one is kept}
+            return _hits(only, good, conditions), kept.order
+
+        kept = min(carried, key=taken)
+        clause = {one: state for one, state in clause.items() if not state or one is kept}
+    return clause
 
 
-def settled(leaning: Leaning, corners: Corners) -> Leaning:
-    """The result as it stands for the whole request: a base denial with permitted content is a permit of only that."""
-    permits = tuple(one for one in leaning.permits if not one.opaque)
-    if any(one.opaque for one in leaning.denials) and leaning.result is not Result.DENY:
-        return Leaning(Result.INDETERMINATE, may_deny=True, paths=leaning.paths)
-    if leaning.result is Result.DENY and permits and not corners.drop_on_deny:
-        return Leaning(Result.PERMIT, permits, leaning.denials, paths=leaning.paths)
-    if leaning.result is Result.NOT_APPLICABLE and permits:
-        return Leaning(Result.PERMIT, permits, leaning.denials, paths=leaning.paths)
-    if leaning.result is Result.PERMIT:
-        # What is permitted anyway needs no exception.
-        return Leaning(Result.PERMIT, (), leaning.denials, paths=leaning.paths)
-    return leaning
+def _hits(clause: Met, good: Sequence[Met], conditions: Sequence[Condition]) -> int:
+    """How many permitted ways a redaction of this would take with it."""
+    full: dict[Condition, bool] = {}
+    for one, state in clause.items():
+        full = _with(full, one, state, conditions)
+    return sum(all(met.get(one, state) is state for one, state in full.items()) for met in good)
 
 
-def obligations_of(leaning: Leaning) -> tuple[Obligation, ...]:
-    """The redactions that a settled permit asks for."""
-    found = []
-    redacted = sorted({code for one in leaning.denials for code in _coarse(one)})
-    if redacted:
-        found.append(Obligation(ObligationKind.REDACT, codes=tuple(redacted)))
-    for clause in _clauses(leaning.permits):
-        found.append(Obligation(ObligationKind.REDACT, except_any_of=tuple(sorted(clause))))
+def _survives(met: Met, clauses: Sequence[Met]) -> bool:
+    """Whether something permitted is left."""
+    return all(any(met.get(one, False) is not state for one, state in clause.items()) for clause in clauses)
+
+
+def obligations_of(redactions: Sequence[Redaction]) -> tuple[Obligation, ...]:
+    """The redactions that a permit asks for."""
+    redacted = sorted({code for one in redactions if not one.unless for code in one.codes})
+    found = [Obligation(ObligationKind.REDACT, codes=tuple(redacted))] if redacted else []
+    found += [
+        Obligation(ObligationKind.REDACT, codes=tuple(sorted(one.codes)), except_any_of=tuple(sorted(one.unless)))
+        for one in redactions
+        if one.unless
+    ]
     return tuple(found)
 
 
-def residual_of(leaning: Leaning) -> tuple[Residual, ...]:
-    """The same in the form of IHE PCF: what is permitted, what is forbidden, by label."""
-    permitted = sorted({code for one in leaning.permits for code in _coarse(one)})
-    forbidden = sorted({code for one in leaning.denials for code in _coarse(one)})
-    found = [Residual("permit", tuple(permitted))] if permitted else []
+def residual_of(redactions: Sequence[Redaction], profile: str) -> tuple[Residual, ...]:
+    """The same in the form of IHE PCF: what is permitted, what is forbidden, by label; in `pcf` a permit overrides."""
+    permitted = [one.unless for one in redactions if one.unless and (not one.codes or profile == "pcf")]
+    forbidden = sorted({code for one in redactions for code in one.codes})
+    found = [Residual("permit", tuple(sorted(one))) for one in dict.fromkeys(permitted)]
     return (*found, *([Residual("forbid", tuple(forbidden))] if forbidden else []))
-
-
-def _coarse(condition: Condition) -> Iterable[Code]:
-    """One group of a condition: redacting all of it redacts at least what the condition means."""
-    return condition.groups[0] if condition.groups else ()
-
-
-def _clauses(conditions: tuple[Condition, ...]) -> list[frozenset[Code]]:
-    """Any of the conditions, as clauses that must all hold (each met by any of its codes)."""
-    clauses: list[frozenset[Code]] = []
-    for condition in conditions:
-        if not clauses:
-            clauses = list(condition.groups)
-        else:
-            clauses = [have | group for have in clauses for group in condition.groups]
-    return list(dict.fromkeys(clauses))

@@ -69,20 +69,22 @@ class Reading:
     """A tree as one profile reads it in one zone: its provisions as bits, and the answers worked out so far."""
 
     __slots__ = (
-        "answers", "bounds", "children", "clear", "ends", "every", "kinds", "label_permits", "masks", "nodes",
+        "answers", "bounds", "children", "clear", "ends", "every", "flips", "kinds", "label_permits", "masks", "nodes",
         "unreadable",
     )  # fmt: skip
 
     def __init__(self, tree: Tree, profile: str, zone: str) -> None:
         strict = profile == "hub"
         self.unreadable = bool(tree.unreadable) or no_base(tree)
+        self.flips = profile == "leap-2020"
+        """A nested match flips its parent, whatever `type` it states, and an empty one matches all."""
         base = base_rule(tree, profile)
         self.nodes: list[Node] = []
         self.kinds: list[str] = []
         self.children: list[tuple[int, ...]] = []
         self._add(tree.root or Node(path="", type=base), base, tree.release)
         self.every = (1 << len(self.nodes)) - 1
-        self.masks = Masks(self.nodes, strict, zone)
+        self.masks = Masks(self.nodes, self.kinds, strict, zone, lenient=self.flips)
         self.clear = tree.root is None or (tree.clear if strict else tree.parsed)
         self.bounds = span_of(tree.period, zone) if tree.period is not None else Span()
         """The period that bounds every provision; None when it cannot be read."""
@@ -100,8 +102,8 @@ class Reading:
         self.children.append(())
         below = []
         for child in node.children:
-            child_kind = child.type
-            if not child_kind and release == "R5" and kind:
+            child_kind = "" if self.flips else child.type
+            if not child_kind and (release == "R5" or self.flips) and kind:
                 child_kind = "deny" if kind == "permit" else "permit"
             below.append(self._add(child, child_kind, release))
         self.children[number] = tuple(below)
@@ -140,7 +142,7 @@ class Reading:
         bit, node, kind, root = 1 << number, self.nodes[number], self.kinds[number], number == 0
         if ruled & bit:
             return _NA
-        empty_permit = kind == "permit" and not node.stated and not root
+        empty_permit = kind == "permit" and not node.stated and not root and not self.flips
         if unsure & bit or not kind or empty_permit:
             return Answer(Result.INDETERMINATE, (node,), may_deny=kind != "permit")
         if kind == "permit":

@@ -153,7 +153,7 @@ def check_consent(
     from hub.settings import read_settings
 
     body, settings, at = read_object(file), read_settings(), SystemClock().now()
-    (given,) = consents_from_input({"consents": [body]}, {}, at)
+    given, *_ = consents_from_input({"consents": [body]}, {}, at)
     found = check(given, read_policy(policy_documents()), at, zone=settings.zone)
     said = known_language(lang) or settings.lang
     rows = [{**shown(one), "says": one.vi if said == "vi" else one.en} for one in found]

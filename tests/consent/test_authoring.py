@@ -12,7 +12,7 @@ import pytest
 from consent import authoring
 from consent.authoring import Finding, Severity, as_json, check
 from consent.model import Facts
-from consent.vocabulary import ACT_REASON_SYSTEM, DataClass, Sector, View
+from consent.vocabulary import ACT_CODE_SYSTEM, ACT_REASON_SYSTEM, DataClass, Sector, View
 from tests.consent.world import (
     AT,
     CHILD,
@@ -163,6 +163,51 @@ def test_a_clause_that_repeats_its_parent_is_told_of() -> None:
     """A permit within a permit that covers it already adds nothing; one that widens does."""
     assert codes(nest({"type": "permit", "purpose": CARE}))["redundant"] == "provision.provision[0]"
     assert "redundant" not in codes(nest({"type": "permit", "purpose": TREAT}))
+
+
+def test_a_stated_denial_is_not_idle() -> None:
+    """It outranks duty and treatment, which a base rule does not, and stops the permit beside it: it is kept."""
+    no = provision("deny", to=Sector.POLICE)
+    treat = {"type": "permit", "purpose": TREAT}
+    opt_in = {"type": "deny", "period": YEAR, "provision": [treat, no]}
+    assert "redundant" not in codes(opt_in)
+    assert "redundant" not in codes({"type": "deny", "period": YEAR, "provision": [no]})
+    stated = provision("deny", to=Sector.POLICE, period=YEAR)
+    again = {"type": "deny", "purpose": TREAT}
+    assert codes(stated | {"provision": [again]})["redundant"] == "provision.provision[0]"
+    assert "redundant" not in codes(stated | {"provision": [{"type": "permit", "purpose": TREAT}, again]})
+
+
+def test_a_permit_that_names_what_a_wider_one_covers_is_not_idle() -> None:
+    """A sensitive label leaves only where a clause names it (R26)."""
+    named = {"type": "permit", "securityLabel": [{"code": "PSY", "system": ACT_CODE_SYSTEM}]}
+    assert "redundant" not in codes(nest(named))
+
+
+def test_a_clause_that_is_over_is_told_of() -> None:
+    """The consent stands and this part of it has passed."""
+    past = {"type": "permit", "purpose": TREAT, "period": {"start": "2026-01-01", "end": "2026-02-01"}}
+    assert codes(nest(past, kind="deny"))["past-period"] == "provision.provision[0]"
+    assert "past-period" not in codes(SOUND | {"period": {"end": "2026-05-01"}})
+
+
+@pytest.mark.parametrize(("rule", "kind", "clashes"), [
+    ("OPTOUT", "permit", True), ("OPTIN", "deny", True), ("OPTIN", "permit", False), ("OPTOUT", "deny", False),
+])  # fmt: skip
+def test_a_policy_rule_that_contradicts_the_root_is_told_of(rule: str, kind: str, clashes: bool) -> None:
+    """The profiles look in different places first, and so would answer differently."""
+    resource = consent_of(SOUND | {"type": kind}) | {"policyRule": {"coding": [{"code": rule}]}}
+    told = {one.code for one in check(replace(given(SOUND), resource=resource), policy(), AT)}
+    assert ("policy-clash" in told) is clashes
+
+
+@pytest.mark.parametrize("reference", [
+    {"reference": "Group/99"}, {"reference": "https://a.example/Organization/1"}, {"identifier": {"value": "1"}},
+])  # fmt: skip
+def test_an_actor_whom_nobody_can_resolve_is_told_of(reference: dict[str, Any]) -> None:
+    """Nobody can tell whom the denial is about, and then it stops everybody."""
+    root = nest({"type": "deny", "actor": [{"reference": reference}]})
+    assert codes(root)["actor-unresolved"] == "provision.provision[0].actor"
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ ALL = (PERMIT, PERMIT, PERMIT)
     ("name", "given", "expected"),
     [
         ("nothing changed", payload(), ALL),
-        ("asOf before it was given", payload(asOf="2026-02-01"), (NOBODY, PERMIT, PERMIT)),
+        ("asOf before it was given", payload(asOf="2026-02-01"), (NOBODY, NOBODY, NOBODY)),
         ("asOf after its end", payload(asOf="2026-12-01", consents=[clinic_consent(period={"end": "2026-11-30"})]),
          (NOBODY, NOBODY, NOBODY)),
         ("asOf after the default end", payload(asOf="2027-06-01T00:00:00Z"), (NOBODY, PERMIT, PERMIT)),
@@ -98,7 +98,7 @@ ALL = (PERMIT, PERMIT, PERMIT)
         ("at the default end", payload(asOf="2027-05-01T01:00:00Z"), (NOBODY, PERMIT, PERMIT)),
         ("no scope", payload(consents=[{k: v for k, v in clinic_consent().items() if k != "scope"}]), ALL),
         ("what changes everything", payload(consents=[clinic_consent() | {"modifierExtension": [{"url": "urn:x"}]}]),
-         (UNSURE, UNSURE, NOBODY)),
+         (UNSURE, UNSURE, UNSURE)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
@@ -437,7 +437,7 @@ def test_duties_without_a_standard_code_have_a_system_of_ours() -> None:
     given = asked("health", "court-orders", {"emergency": [{
         "agency": "agency", "reason": "unconscious", "span": {"start": "2026-06-15T08:00:00Z"}}]})  # fmt: skip
     systems = {one["id"]["code"]: one["id"]["system"] for one in consent.decide_input(given, policy())["obligations"]}
-    assert systems == {"NORDSCLCD": ACT, "DELAU": ACT, "notify": OBLIGATION_SYSTEM}
+    assert systems == {"NORDSCLCD": ACT, "DELAU": ACT, "REDACT": ACT, "notify": OBLIGATION_SYSTEM}
 
 
 @pytest.mark.parametrize("profile", ["pcf", "leap-2020"])
@@ -518,34 +518,218 @@ def test_an_unknown_zone_cannot_be_judged(zone: object) -> None:
     assert str(caught.value) == "person.zone: not an IANA time zone"
 
 
-HIV_AND_R = [
-    {"system": ACT, "code": "HIV"},
-    {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"},
-]
+# --- whose act it is ------------------------------------------------------------------------------------------
+
+GIRL = {"id": "child", "birthDate": "2009-03-01"}
 
 
-def test_all_layers_leave_a_residual_too() -> None:
-    """What the consents forbid by label stands beside a permit, as IHE PCF writes it and as a duty to redact; nothing
-    of it where nothing leaves, nor of a consent that does not count."""
-    root = {"type": "permit", "provision": [{"type": "deny", "securityLabel": HIV_AND_R}]}
-    bare = {"resourceType": "Consent", "status": "active", "dateTime": "2026-05-01", "provision": root}
-    consents = [
-        {"consent": bare, "givenBy": by, "as": kind, "evidence": "paper"}
-        for by, kind in (("child", "child"), ("mother", "representative"))
-    ]
-    given = asked("social", "medical-exam", {"relationships": [MOTHER]}, consents=consents)
+def bare(root: Json | None = None, **more: Any) -> Json:
+    """A Consent with nothing known beside it, about a girl of seventeen."""
+    return {"resourceType": "Consent", "id": "bare", "status": "active", "dateTime": "2026-05-01",
+            "patient": {"reference": "Patient/child"}, "provision": root or {"type": "permit"}, **more}  # fmt: skip
+
+
+def of_girl(*consents: Json, **more: Any) -> Json:
+    given = asked("social", "medical-exam", {"relationships": [MOTHER]}, consents=list(consents), **more)
+    return given | {"person": GIRL}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        bare(performer=[{"reference": "https://elsewhere.example/RelatedPerson/mother"}]),
+        bare(performer=[{"type": "RelatedPerson", "identifier": {"system": "x", "value": "1"}}]),
+        bare(performer=[{"reference": "#m"}], contained=[{"resourceType": "RelatedPerson", "id": "m"}]),
+        bare(performer=[{"display": "Mẹ"}]),
+        bare(performer=[{"reference": "Practitioner/1"}]),
+        bare(performer=[{"reference": "Patient/other"}]),
+        bare(grantor=[{"reference": "RelatedPerson/mother"}]),
+        bare(patient={"reference": "Patient/other"}),
+        bare(patient=None, subject={"reference": "Patient/other"}),
+        bare(verification=[{"verified": False}]),
+    ],
+    ids=lambda one: json.dumps({key: one.get(key) for key in ("performer", "grantor", "patient", "verification")}),
+)  # fmt: skip
+def test_r5_a_consent_whose_giver_is_not_the_child_is_not_the_childs(given: Json) -> None:
+    """At seventeen only her own word counts; who gave it is looked for, not supposed (R5, R12)."""
+    assert consent.decide_input(of_girl(given), policy())["decision"] != PERMIT
+    assert consent.decide_input(of_girl(bare()), policy())["decision"] == PERMIT
+    assert (
+        consent.decide_input(of_girl(bare(performer=[{"reference": "Patient/child"}])), policy())["decision"] == PERMIT
+    )
+
+
+def test_a_denial_of_nobody_whom_the_input_knows_still_denies() -> None:
+    """What a practitioner wrote down for her permits nothing, and what it denies is not passed over."""
+    denies = bare({"type": "deny"}, id="no", performer=[{"reference": "Practitioner/1"}])
+    assert consent.decide_input(of_girl(bare(), denies), policy())["decision"] == DENY
+    other = bare({"type": "deny"}, id="no", patient={"reference": "Patient/other"})
+    assert consent.decide_input(of_girl(bare(), other), policy())["decision"] == PERMIT
+
+
+def test_a_consent_of_two_counts_for_both() -> None:
+    """Child and mother who signed one form: at twelve both are needed, and both are there."""
+    both = bare(performer=[{"reference": "Patient/child"}, {"reference": "RelatedPerson/mother"}])
+    given = asked("social", "medical-exam", {"relationships": [MOTHER]}, consents=[both])
     answer = consent.decide_input(given, policy())
-    assert answer["decision"] == "PERMIT"
-    assert answer["residual"] == [{"type": "forbid", "codes": HIV_AND_R}]
-    assert [one["parameters"] for one in answer["obligations"] if one["id"]["code"] == "REDACT"] == [
-        {"codes": HIV_AND_R}
-    ]
-    nothing = consent.decide_input({**given, "consents": consents[:1]}, policy())
-    assert (nothing["decision"], nothing["residual"]) == ("DENY", [])
-    stopped = [{**one, "suspended": True} for one in consents]
-    planned = {"relationships": [MOTHER], "plans": [{"agencies": ["agency"], "approvedBy": "x", **SINCE}]}
-    by_plan = consent.decide_input({**given, "facts": planned, "consents": stopped}, policy())
-    assert by_plan["residual"] == [{"type": "forbid", "codes": HIV_AND_R}]
-    only = {"type": "deny", "provision": [{"type": "permit", "securityLabel": HIV_AND_R}]}
-    opted = [{**one, "consent": {**bare, "provision": only}} for one in consents]
-    assert consent.decide_input({**given, "facts": planned, "consents": opted}, policy())["residual"] == []
+    assert (answer["decision"], answer["basedOn"]) == (PERMIT, ["Consent/bare"])
+    assert consent.decide_input(given | {"consents": [bare()]}, policy())["decision"] == DENY
+
+
+def test_the_patient_of_the_resources_is_the_child() -> None:
+    """Where the person has no such id, the patient of what is asked about says whom a consent must be about."""
+    patient = {"resourceType": "Patient", "id": "p", "gender": "female",
+               "meta": {"security": [{"system": DATA_CLASS_SYSTEM, "code": "demographics"}]}}  # fmt: skip
+    exam = observation("exam") | {"subject": {"reference": "Patient/p"}}
+    hers = bare(patient={"reference": "Patient/p"}, performer=[{"reference": "Patient/p"}])
+    assert consent.decide_input(of_girl(hers, resources=[patient, exam]), policy())["decision"] == PERMIT
+    assert (
+        consent.decide_input(of_girl(bare(patient={"reference": "Patient/q"}), resources=[patient, exam]), policy())[
+            "decision"
+        ]
+        == NOBODY
+    )
+
+
+# --- what is not at hand --------------------------------------------------------------------------------------
+
+
+def in_general(*classes: Json, root: Json | None = None) -> Json:
+    given = of_girl(bare(root))
+    given["request"] = {"purposeOfUse": ["CAREMGT"], "class": list(classes)}
+    return consent.decide_input(given, policy())
+
+
+def data_class(name: str) -> Json:
+    return {"system": DATA_CLASS_SYSTEM, "code": name}
+
+
+def residual(answer: Json) -> dict[str, list[str]]:
+    return {one["type"]: [code["code"] for code in one["codes"]] for one in answer["residual"]}
+
+
+def test_a_permit_says_what_of_the_asked_it_permits() -> None:
+    """Two classes asked for and one permitted: the permit is of that one; a class wholly denied is a denial."""
+    answer = in_general(data_class("medical-exam"), data_class("photographs"))
+    assert answer["decision"] == PERMIT
+    assert residual(answer)["permit"] == ["medical-exam"]
+    assert {"exceptAnyOfCodes": [data_class("medical-exam")]} in [one["parameters"] for one in answer["obligations"]]
+    assert in_general(data_class("photographs"))["decision"] == DENY
+    assert in_general({"system": "http://hl7.org/fhir/resource-types", "code": "Media"})["decision"] == DENY
+    assert residual(in_general())["permit"] == ["medical-exam"]
+    only = in_general(data_class("medical-exam"))
+    assert set(residual(only)) == {"forbid"}
+
+
+def test_a_recall_says_nothing_of_classes() -> None:
+    """Only its envelope leaves: no residual, and no redaction of nothing."""
+    given = of_girl(bare())
+    given["request"]["event"] = "recall"
+    answer = consent.decide_input(given, policy())
+    assert (answer["decision"], answer["residual"], answer["obligations"]) == (PERMIT, [], [])
+
+
+def test_r26_a_permit_in_general_forbids_the_labels_that_it_does_not_name() -> None:
+    """What no clause names stays: said as the residual, since no data is there to be judged."""
+    answer = in_general(data_class("medical-exam"))
+    assert residual(answer)["forbid"] == ["ETH", "HIV", "PSY", "SDV", "STD"]
+    redacted = [one["parameters"]["codes"] for one in answer["obligations"] if one["id"]["code"] == "REDACT"]
+    assert [[code["code"] for code in codes] for codes in redacted] == [["ETH", "HIV", "PSY", "SDV", "STD"]]
+    named = {"type": "permit", "securityLabel": [{"system": ACT, "code": "PSY"}]}
+    answer = in_general(data_class("medical-exam"), root={"type": "permit", "provision": [named]})
+    assert residual(answer)["forbid"] == ["ETH", "HIV", "SDV", "STD"]
+
+
+def test_permits_of_part_of_the_asked_classes_are_of_that_part() -> None:
+    """A request that names two classes is not covered by a permit for one of them."""
+    root = {"type": "permit", "class": [data_class("medical-exam")]}
+    needs = data_class("support-need")
+    both = in_general(data_class("medical-exam"), needs, root=root)
+    assert residual(both)["permit"] == ["medical-exam"]
+    assert in_general(needs, root=root)["decision"] == NOBODY
+
+
+# --- what stands in the input -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("end", "expected"), [("2026-06-15", DENY), ("2026-06-14", PERMIT), ("2026-06", DENY)])
+def test_the_day_on_which_a_refusal_ends_belongs_to_it(end: str, expected: str) -> None:
+    """As in every FHIR period: an end holds to its precision."""
+    given = asked("social", "medical-exam", {"relationships": [MOTHER], "refusals": [
+        {"by": "child", "span": {"start": "2026-01-01", "end": end}}]}, consents=NEEDS_SHELTER)  # fmt: skip
+    assert consent.decide_input(given, policy())["decision"] == expected
+
+
+def test_r15_a_closed_case_ends_its_consents() -> None:
+    """When the case was closed may stand among the facts."""
+    given = asked("social", "medical-exam", {"relationships": [MOTHER]}, consents=NEEDS_SHELTER)
+    given["facts"]["caseClosed"] = "2026-06-01"
+    assert consent.decide_input(given, policy())["decision"] == DENY
+    given["facts"]["caseClosed"] = "2026-07-01"
+    assert consent.decide_input(given, policy())["decision"] == PERMIT
+
+
+def test_a_purpose_that_only_consents_know_is_answered() -> None:
+    """Research is no purpose of the hub, and a consent may be about it."""
+    given = of_girl(bare({"type": "permit", "purpose": [{"system": REASON, "code": "HRESCH"}]}))
+    given["request"]["purposeOfUse"] = ["HRESCH"]
+    assert consent.decide_input(given, policy())["decision"] == PERMIT
+    given["facts"] = {"treating": [{"agency": "agency", **SINCE}]}
+    assert consent.decide_input(given | {"consents": []}, policy())["decision"] == NOBODY
+
+
+def test_an_empty_recipient_is_a_recipient() -> None:
+    """Said and empty is not unsaid: the law is asked, and knows nobody to whom anything may go."""
+    given = payload()
+    assert consent.decide_input(given, policy())["decision"] == PERMIT
+    for key in ("person", "recipient", "facts"):
+        assert consent.decide_input(given | {key: {}}, policy())["decision"] != PERMIT
+
+
+@pytest.mark.parametrize("security", [{"system": ACT, "code": "HIV"}, [{"system": ACT, "code": "HIV"}]])
+def test_one_label_without_its_list_is_read(security: Any) -> None:
+    """A single object where the specification wants a list."""
+    nested = {"type": "deny", "securityLabel": [{"system": ACT, "code": "HIV"}]}
+    secret = observation("secret") | {"meta": {"security": security}}
+    given = {**with_provision(provision=[nested]), "profile": "pcf", "resources": [secret, observation("plain")]}
+    assert [one["id"] for one in consent.decide_input(given, policy())["released"]] == ["plain"]
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        (payload(profile=[]), "profile"),
+        (payload(asOf="1990-01-01"), "asOf"),
+        (payload(purpose="TREAT"), "purpose: not known"),
+        (requested(purposeOfUse=[5]), "request.purposeOfUse"),
+        (requested(purposeOfUse=[{"coding": []}]), "request.purposeOfUse"),
+        (requested(action=[{}]), "request.action"),
+        (requested(category=[7]), "request.category"),
+        (requested(**{"class": [None]}), "request.class"),
+        (requested(actor=["clinic"]), "request.actor"),
+        (requested(actor=[{"system": "x", "value": 1}]), "request.actor"),
+        (requested(purpose=["TREAT"]), "request.purpose: not known"),
+        (payload(person={"birthdate": "2014-03-01"}), "person.birthdate: not known"),
+        (payload(person={"birthDate": "20140301"}), "person.birthDate"),
+        (payload(person={"zone": "Mars/Base"}), "person.zone"),
+        (payload(person={"zone": "../etc"}), "person.zone"),
+        (payload(person={"matchCertain": "no"}), "person.matchCertain"),
+        (payload(recipient={"sectors": "police"}), "recipient.sectors: not known"),
+        (payload(recipient={"parents": [{"a": 1}]}), "recipient.parents"),
+        (payload(recipient={"references": [5]}), "recipient.references"),
+        (payload(recipient={"id": ""}), "recipient.id"),
+        (payload(facts={"treating": {"agency": ""}}), "facts.treating[0].agency"),
+        (asked("police", "forensic", {"orders": [ORDER | {"span": {"from": "2020"}}]}), "facts.orders[0].span.from"),
+        (asked("police", "forensic", {"orders": [ORDER | {"span": {"end": "soon"}}]}), "facts.orders[0].span.end"),
+        (payload(consents=[clinic_consent(), {"resourceType": "Patient"}]), "consents[1]"),
+        (payload(resources=[{"resourceType": "Patient", "meta": []}]), "resources[0].meta"),
+        (payload(resources=[{"resourceType": "Patient", "meta": None}]), "resources[0].meta"),
+        (payload(resources=[{"resourceType": "Patient", "meta": {"security": ["HIV"]}}]), "resources[0].meta.security"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_what_stands_there_and_cannot_be_read_is_not_read_as_nothing(given: Json, place: str) -> None:
+    """A key that nobody reads, a code that is none, a name of nobody: refused by naming the place."""
+    with pytest.raises(UnreadableInput) as caught:
+        consent.decide_input(given, policy())
+    assert str(caught.value).startswith(place)

@@ -93,8 +93,8 @@ PERMIT, DENY, NOBODY, UNSURE = "PERMIT", "DENY", "NO_CONSENT", "INDETERMINATE"
             {"type": "permit", "actor": [{"reference": {"reference": "Organization/404"}}]},
             (UNSURE, UNSURE, NOBODY),
         ),
-        # A modifierExtension is read by nobody.
-        ({"type": "permit", "modifierExtension": [{"url": "urn:x"}]}, (UNSURE, UNSURE, NOBODY)),
+        # A modifierExtension is read by nobody, and what cannot be read stops every profile.
+        ({"type": "permit", "modifierExtension": [{"url": "urn:x"}]}, (UNSURE, UNSURE, UNSURE)),
     ],
 )
 def test_each_corner_is_read_as_its_profile_says(root: dict[str, Any], expected: tuple[str, ...]) -> None:
@@ -196,6 +196,138 @@ def test_several_consents() -> None:
     assert said({"type": "deny"}, older_permit) == (DENY, DENY, DENY)
 
 
+def test_invariant_6_what_cannot_be_read_in_full_never_permits_by_label_either() -> None:
+    """A nested permit that nobody can read leaves nothing by its labels, whatever the base rule and the profile."""
+    label = {"type": "permit", "securityLabel": [HIV]}
+    for more in ({"modifierExtension": [{"url": "urn:x"}]}, {"expression": {"language": "text/cql"}}):
+        for root in (with_root("deny", label | more), with_root("deny", label) | more):
+            assert said(root)[:2] == (UNSURE, UNSURE)
+            assert PERMIT not in said(root)
+    sibling = {"type": "deny", "securityLabel": [HIV], "modifierExtension": [{"url": "urn:x"}]}
+    assert said(with_root("deny", label, sibling))[:2] == (UNSURE, UNSURE)
+    odd = [{"system": "urn:local", "code": "CARE"}]
+    assert asked(with_root("deny", label | {"purpose": odd}), "hub")["decision"] == UNSURE
+
+
+def test_r2_every_purpose_and_action_must_be_covered_whatever_their_order() -> None:
+    """Of two purposes only one is permitted: nothing leaves; each permits another label: both labels are needed."""
+    treat = {"type": "permit", "purpose": purpose("TREAT"), "securityLabel": [HIV]}
+    research = {"type": "permit", "purpose": purpose("HRESCH"), "securityLabel": [PSY]}
+    for purposes in (["TREAT", "HRESCH"], ["HRESCH", "TREAT"]):
+        request = {"actor": [ACTOR], "purposeOfUse": purposes}
+        assert said(with_root("deny", treat), request=request) == (DENY, DENY, DENY)
+        refused = with_root("permit", {"type": "deny", "purpose": purpose("HRESCH")})
+        assert said(refused, request=request) == (DENY, DENY, DENY)
+        both = with_root("deny", treat, research)
+        for profile in ("hub", "pcf"):
+            answer = asked(both, profile, request=request, resources=[observation("one", HIV)])
+            assert (answer["decision"], answer["released"]) == (DENY, [])
+            only = obligations(asked(both, profile, request=request))
+            assert only == [("exceptAnyOfCodes", ["HIV"]), ("exceptAnyOfCodes", ["PSY"])]
+    access = {"type": "permit", "action": [{"coding": [{"code": "access"}]}], "securityLabel": [HIV]}
+    request = {"actor": [ACTOR], "purposeOfUse": ["TREAT"], "action": ["access", "disclose"]}
+    assert said(with_root("deny", access), request=request) == (DENY, DENY, DENY)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"purpose": [{"system": "urn:local", "code": "CARE"}]},
+        {"purpose": [{"display": "x"}]},
+        {"action": [{"coding": [{"system": "urn:local", "code": "look"}]}]},
+        {"purpose": purpose("HRESCH"), "modifierExtension": [{"url": "x"}]},
+    ],
+)
+def test_invariant_6_a_denial_with_an_unknown_code_is_not_passed_over(stated: dict[str, Any]) -> None:
+    """It may mean the request at hand, so that another consent's permit does not stand."""
+    assert asked({"type": "permit"}, "hub", {"provision": {"type": "deny", **stated}})["decision"] == UNSURE
+
+
+def test_which_consents_count_is_no_corner_of_a_profile() -> None:
+    """Another scope, or given later: it says nothing; the newest that cannot be read is not passed over."""
+    for scope in ("adr", "research", "treatment"):
+        other = {"scope": {"coding": [{"system": SCOPE, "code": scope}]}, "provision": {"type": "permit"}}
+        assert said({"type": "deny", "purpose": purpose("HPAYMT")}, other) == (NOBODY, NOBODY, NOBODY)
+    later = {"dateTime": "2027-01-01", "provision": {"type": "permit"}}
+    assert said({"type": "deny"}, later) == (DENY, DENY, DENY)
+    unread = {"dateTime": "2026-06-01", "modifierExtension": [{"url": "x"}], "provision": {"type": "deny"}}
+    assert said({"type": "permit"}, unread) == (UNSURE, UNSURE, UNSURE)
+    wrapped = {"consent": {"resourceType": "Consent", "status": "active", "provision": {"type": "permit"}}}
+    for over in ({"withdrawnAt": "2026-06-01"}, {"suspended": True}):
+        consents = [wrapped | over | {"evidence": "paper"}]
+        assert [asked(None, one, consents=consents)["decision"] for one in PROFILES] == [NOBODY] * 3
+
+
+def test_r15_a_stated_denial_does_not_run_out() -> None:
+    """After twelve months a permit is over and a denial is not, judged alone as on all layers."""
+    old = {"dateTime": "2024-01-01"}
+    assert (
+        asked({"type": "permit"}, "hub", old | {"provision": {"type": "deny", "purpose": purpose("TREAT")}})["decision"]
+        == DENY
+    )
+    assert (
+        asked({"type": "deny", "purpose": purpose("HPAYMT")}, "hub", old | {"provision": {"type": "permit"}})[
+            "decision"
+        ]
+        == NOBODY
+    )
+
+
+def test_r15_a_date_that_is_none_is_no_beginning() -> None:
+    """Nobody can tell when a permit with an unreadable date ends, so that it is over."""
+    for date, expected in (("2026-05-01", PERMIT), ("some day", NOBODY)):
+        consents = [{"resourceType": "Consent", "status": "active", "dateTime": date, "provision": {"type": "permit"}}]
+        assert asked(None, "hub", consents=consents)["decision"] == expected
+
+
+def test_permits_of_one_person_add_up() -> None:
+    """Two permits for two labels permit either; an opt-in's base rule closes that opt-in only, at the hub."""
+    one = {"type": "permit", "securityLabel": [HIV]}
+    answer = asked(one, "hub", {"provision": {"type": "permit", "securityLabel": [PSY]}})
+    assert obligations(answer) == [("exceptAnyOfCodes", ["HIV", "PSY"])]
+    opt_in = {"provision": with_root("deny", {"type": "permit", "securityLabel": [HIV]})}
+    assert (
+        asked({"type": "permit"}, "hub", opt_in)["decision"],
+        obligations(asked({"type": "permit"}, "hub", opt_in)),
+    ) == (
+        PERMIT,
+        [],
+    )
+    assert obligations(asked({"type": "permit"}, "pcf", opt_in)) == [("exceptAnyOfCodes", ["HIV"])]
+
+
+def test_what_is_permitted_and_what_is_forbidden_never_contradict() -> None:
+    """A permit denied to the very actor who asks permits nothing; an exception to a redaction stands beside it."""
+    no = {"type": "deny", "actor": [{"reference": {"identifier": ACTOR}}]}
+    root = with_root("deny", with_root("permit", no, securityLabel=[HIV]))
+    assert said(root)[:2] == (DENY, DENY)
+    mixed = with_root("permit", {"type": "deny", "securityLabel": [HIV]}, {"type": "permit", "securityLabel": [PSY]})
+    assert obligations(asked(mixed, "hub")) == [("codes", ["HIV"])]
+    assert obligations(asked(mixed, "pcf")) == [("codes", ["HIV"]), ("exceptAnyOfCodes", ["PSY"])]
+    assert len(asked(mixed, "pcf")["obligations"]) == 1
+    opt_in = with_root("deny", {"type": "permit", "securityLabel": [HIV]}, {"type": "deny", "securityLabel": [PSY]})
+    answer = asked(opt_in, "pcf", resources=[observation("both", HIV, PSY), observation("psy", PSY)])
+    assert ([one["id"] for one in answer["released"]], obligations(answer)) == (
+        ["both"],
+        [("exceptAnyOfCodes", ["HIV"])],
+    )
+
+
+def test_data_and_its_dates_are_evaluated_for_each_resource() -> None:
+    """Alone as on all layers: what no code can say is judged where the resources are there."""
+    old, new = (
+        observation(name) | {"effectiveDateTime": date} for name, date in (("old", "2020-01-01"), ("new", "2026-05-01"))
+    )
+    since = {"dataPeriod": {"start": "2025-01-01"}}
+    instance = {"data": [{"meaning": "instance", "reference": {"reference": "Observation/old"}}]}
+    for stated, kept in ((since, ["new"]), (instance, ["old"])):
+        other = [one for one in ("old", "new") if one not in kept]
+        assert [released({"type": "permit", **stated}, one, old, new) for one in PROFILES] == [kept] * 3
+        denied = with_root("permit", {"type": "deny", **stated})
+        assert [released(denied, one, old, new) for one in PROFILES] == [other] * 3
+        assert said(denied) == (UNSURE, UNSURE, UNSURE)
+
+
 def test_actors_are_resolved_through_references_trees_and_groups() -> None:
     """By identifier behind a reference, by membership in a group, and up the organisation tree."""
     references = {
@@ -214,6 +346,81 @@ def test_actors_are_resolved_through_references_trees_and_groups() -> None:
         assert said(root, references=references) == (expected,) * 3
     by_identifier = {"type": "permit", "actor": [{"reference": {"identifier": ACTOR}}]}
     assert said(by_identifier) == (PERMIT,) * 3
+
+
+REFERENCES: dict[str, Any] = {
+    "Organization/5": {"resourceType": "Organization", "identifier": [ACTOR]},
+    "Practitioner/7": {"resourceType": "Practitioner", "identifier": [ACTOR]},
+    "PractitionerRole/3": {"resourceType": "PractitionerRole", "practitioner": {"reference": "Practitioner/7"}},
+    "CareTeam/1": {"resourceType": "CareTeam", "participant": [{"member": {"reference": "Organization/5"}}]},
+    "Group/1": {"resourceType": "Group", "member": [{"entity": {"reference": "CareTeam/1"}}]},
+    "Group/4": {"resourceType": "Group", "actual": False, "characteristic": [{"code": {"text": "police"}}]},
+    "Group/5": {"resourceType": "Group", "member": [{"entity": {"reference": "Group/99"}}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ({"reference": "CareTeam/1"}, DENY),
+        ({"reference": "Group/1"}, DENY),
+        ({"reference": "PractitionerRole/3"}, DENY),
+        ({"reference": "Organization/5/_history/2"}, DENY),
+        ({"reference": "Group/99"}, UNSURE),
+        ({"reference": "Group/4"}, UNSURE),
+        ({"reference": "Group/5"}, UNSURE),
+        ({"reference": "CareTeam/99"}, UNSURE),
+        ({"reference": "PractitionerRole/99"}, UNSURE),
+        ({"reference": "https://elsewhere.example/fhir/Organization/5"}, UNSURE),
+        ({"reference": "urn:uuid:6e1c7f0e-0000-4000-8000-000000000000"}, UNSURE),
+        ({"identifier": {"value": "shelter"}}, UNSURE),
+        ({"identifier": {"system": "urn:other", "value": "shelter"}}, PERMIT),
+        ({"reference": "Organization/99"}, PERMIT),
+    ],
+    ids=str,
+)
+def test_an_actor_that_cannot_be_resolved_is_not_somebody_else(reference: dict[str, Any], expected: str) -> None:
+    """A denial to somebody who may be the recipient is not passed over; leap says that the consent does not apply."""
+    root = with_root("permit", {"type": "deny", "actor": [{"reference": reference}]})
+    leap = PERMIT if expected == UNSURE else expected
+    assert said(root, references=REFERENCES) == (expected, expected, leap)
+    payload: dict[str, Any] = {
+        "person": {"id": "child", "birthDate": "2009-03-01"},
+        "recipient": {"sector": "social", "identifier": ACTOR, "references": ["Organization/5"]},
+        "request": {"purposeOfUse": ["CAREMGT"], "class": [{"system": DATA_CLASS_SYSTEM, "code": "medical-exam"}]},
+    }
+    assert asked(root, "hub", references=REFERENCES, **payload)["decision"] == expected
+
+
+def test_a_role_that_nobody_knows_the_recipient_to_have_is_undecidable() -> None:
+    """Named with a role: without any role of that kind nobody can tell; with another of the kind it is not meant."""
+    nurse, doctor = ({"system": "urn:roles", "code": code} for code in ("nurse", "doctor"))
+    root = with_root(
+        "permit", {"type": "deny", "actor": [{"role": {"coding": [nurse]}, "reference": {"identifier": ACTOR}}]}
+    )
+    payload: dict[str, Any] = {
+        "person": {"id": "child", "birthDate": "2009-03-01"},
+        "request": {"purposeOfUse": ["CAREMGT"], "class": [{"system": DATA_CLASS_SYSTEM, "code": "medical-exam"}]},
+    }
+    for roles, expected in (([], UNSURE), ([doctor], PERMIT), ([nurse], DENY)):
+        recipient = {"sector": "social", "identifier": ACTOR, "roles": roles}
+        assert asked(root, "hub", recipient=recipient, **payload)["decision"] == expected
+
+
+@pytest.mark.parametrize(
+    ("reference", "kept"),
+    [
+        ("Observation/old/_history/3", ["new"]),
+        ("https://elsewhere.example/fhir/Observation/old", ["new"]),
+        ("https://elsewhere.example/fhir/Observation/other", ["old", "new"]),
+    ],
+)
+def test_an_instance_that_may_be_meant_is_not_another_one(reference: str, kept: list[str]) -> None:
+    """A version of it is it; the same name on a server that nobody knows may be it."""
+    root = with_root(
+        "permit", {"type": "deny", "data": [{"meaning": "instance", "reference": {"reference": reference}}]}
+    )
+    assert [released(root, one, observation("old"), observation("new")) for one in PROFILES] == [kept] * 3
 
 
 def observation(name: str, *labels: dict[str, str]) -> dict[str, Any]:
