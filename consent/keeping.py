@@ -47,6 +47,8 @@ class Shape(msgspec.Struct, frozen=True):
     elements: Mapping[str, str]
     required: tuple[tuple[str, bool, bool], ...]
     """Name (a stem for a choice), whether it is a choice, whether it repeats."""
+    saying: frozenset[str] = frozenset()
+    """The primitives that may say anything: strings and their like."""
 
 
 @lru_cache(maxsize=4096)
@@ -60,7 +62,7 @@ def shape_of(kind: str) -> Shape | None:
         single = name.rstrip("*")
         choice = single.endswith("[x]")
         required.append((single[:-3] if choice else single, choice, name.endswith("*")))
-    return Shape(found["e"], tuple(required))
+    return Shape(found["e"], tuple(required), frozenset(found["t"]))
 
 
 @lru_cache(maxsize=1024)

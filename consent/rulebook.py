@@ -16,6 +16,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from consent.errors import UnreadablePolicy
+from consent.labelling import Labelling, read_labelling
 from consent.vocabulary import Action, Basis, DataClass, Event, Purpose, Sector, Sensitivity, Taint, View
 
 ZONE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -108,6 +109,8 @@ class Edition:
     projections: Mapping[str, tuple[str, ...]]
     notice: Mapping[str, str]
     labels: Mapping[str, Any]
+    labelling: Labelling
+    """The same, compiled."""
     texts: Mapping[str, Mapping[str, str]]
     citations: Mapping[str, str]
     """Rule or cell -> where it comes from."""
@@ -253,6 +256,7 @@ def _edition(start: datetime, documents: Mapping[str, tuple[str, Mapping[str, An
             projections=projections,
             notice={str(lang): str(text) for lang, text in law["notice"].items()},
             labels=documents["labels"][1],
+            labelling=read_labelling(*documents["labels"]),
             texts={str(code): dict(row) for code, row in texts["reasons"].items()},
             citations=citations,
             words=texts,
