@@ -11,7 +11,7 @@ from consent.model import Decision, Disclosure, Facts
 from consent.vocabulary import DATA_CLASS_SYSTEM, INLINE_LABEL_URL, NO_REDISCLOSURE, DataClass, Event, Sector, View
 from tests.consent.world import AT, LOINC, agency, ask, child, item, line, order, policy, treating
 
-CANARY = "HIV-secret-canary"
+CANARY = "secret-canary"
 
 
 def entry(place: str, data_class: DataClass | None, /, **resource: Any) -> dict[str, Any]:
