@@ -70,7 +70,7 @@ def shape_of(kind: str) -> Shape | None:
 
 @lru_cache(maxsize=1024)
 def wanted_by(paths: tuple[str, ...], kind: str) -> Wanted:
-    """Paths of a projection (``Type.element[word].element``) as a tree of what it keeps of one type; empty = nothing."""
+    """Paths of a projection (``Type.element[word].element``) as a tree of what it keeps of a type; empty = nothing."""
     prefix = f"{kind}." if kind else ""
     tree: dict[str, Any] = {}
     for path in paths:
@@ -269,7 +269,7 @@ class Keeper(msgspec.Struct, frozen=True):
 
     def _content(self, value: Mapping[str, Any], wanted: Wanted | None) -> list[Any]:
         """The extensions that are content: all of them of what goes whole, else those that the projection names."""
-        only = Only(frozenset()) if wanted is None else wanted.get("extension")
+        only = Only({}) if wanted is None else wanted.get("extension")
         if only is None:
             return []
         found = []

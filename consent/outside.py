@@ -25,7 +25,7 @@ from consent.model import AgreedBy, Code, ConsentFact, Disclosure, FactRef, Fact
 from consent.moments import interval
 from consent.release import release
 from consent.requests import CORNERS
-from consent.rulebook import Policy
+from consent.rulebook import Edition, Policy
 from consent.vocabulary import (
     ACT_CODE_SYSTEM,
     DATA_CLASS_SYSTEM,
@@ -91,11 +91,19 @@ def decide_input(payload: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
         decision = _for_all(
             [decide(replace(asked_for, action=action), facts, policy, at) for action in _actions(request)]
         )
-    answer = _answer(decision)
-    if "resources" in payload:
-        released = release(bundle, decision)
-        answer["released"] = [entry["resource"] for entry in released.get("entry", ())] if decision.leaves else []
-    return answer
+    if "resources" not in payload:
+        return _answer(decision)
+    released = [entry["resource"] for entry in release(bundle, decision).get("entry", ())] if decision.leaves else []
+    if decision.leaves and not released and not alone:
+        decision = _empty(decision, policy.at(at))
+    return _answer(decision) | {"released": released}
+
+
+def _empty(decision: model.Decision, edition: Edition) -> model.Decision:
+    """A permit with nothing in it is a denial: what may leave cannot stand without what stays (R25)."""
+    why = model.Reason("R25-nothing-stands", "R25", edition.citations.get("R25", ""), edition.version)
+    reasons = (why, *(one for one in decision.reasons if not one.code.endswith("-permits")))
+    return replace(decision, outcome=model.Outcome.DENY, reasons=reasons, obligations=(), residual=())
 
 
 def _of_category(fact: ConsentFact, category: frozenset[Code]) -> bool:

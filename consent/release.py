@@ -130,7 +130,12 @@ def _entry(full_url: Any, resource: dict[str, Any]) -> dict[str, Any]:
 def _build(resource: dict[str, Any], keeper: Keeper) -> dict[str, Any] | None:
     """What may leave of one resource; None when nothing of it can stand."""
     # What is in a bundle within the bundle was judged by nobody.
-    if shape_of(keeper.kind) is None or keeper.kind == "Bundle" or resource.get("modifierExtension") or resource.get("implicitRules"):
+    if (
+        shape_of(keeper.kind) is None
+        or keeper.kind == "Bundle"
+        or resource.get("modifierExtension")
+        or resource.get("implicitRules")
+    ):
         return None
     verdict, wanted = keeper.verdicts[keeper.place], None
     if verdict.view is not View.FULL or verdict.projection:
