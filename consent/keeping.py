@@ -259,9 +259,10 @@ class Keeper(msgspec.Struct, frozen=True):
 
     def _extensions(self, value: Mapping[str, Any]) -> list[Any]:
         """The extensions that the policy lets through, simple ones only."""
+        extensions = value.get("extension")
         return [
             {"url": one["url"], "valueCode": one["valueCode"]}
-            for one in value.get("extension") or ()
+            for one in (extensions if isinstance(extensions, list) else ())
             if isinstance(one, dict)
             and isinstance(one.get("valueCode"), str)
             and one["valueCode"] in self.listed.extensions.get(str(one.get("url")), ())
@@ -273,7 +274,7 @@ class Keeper(msgspec.Struct, frozen=True):
         if only is None:
             return []
         found = []
-        for one in value["extension"]:
+        for one in value["extension"] if isinstance(value["extension"], list) else ():
             url = one.get("url") if isinstance(one, dict) else None
             held = self.listed.content.get(url) if isinstance(url, str) else None
             named = wanted is None or str(url).rsplit("/", 1)[-1] in only.words
@@ -290,7 +291,7 @@ class Keeper(msgspec.Struct, frozen=True):
     def _reference(self, value: Mapping[str, Any]) -> dict[str, Any] | None:
         """A reference to something that leaves too, or to an agency by its identifier; never a display."""
         reference = value.get("reference")
-        if reference in self.known:
+        if isinstance(reference, str) and reference in self.known:
             return {"reference": reference}
         identifier = value.get("identifier")
         if reference is None and value.get("type") == "Organization" and isinstance(identifier, dict):

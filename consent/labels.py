@@ -64,7 +64,8 @@ def coding_of(label_code: str) -> dict[str, str]:
 
 
 def _contained(resource: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [one for one in resource.get("contained") or () if isinstance(one, dict)]
+    contained = resource.get("contained")
+    return [one for one in contained if isinstance(one, dict)] if isinstance(contained, list) else []
 
 
 def security_of(resource: dict[str, Any]) -> list[dict[str, Any]]:
@@ -105,7 +106,7 @@ def _label_resource(resource: dict[str, Any], edition: Edition) -> None:
     for _, parent, key, index in list(elements(resource)):
         for coding in inline_labels(shadow(parent, key, index)):
             if coding.get("system") == DATA_CLASS_SYSTEM:
-                for one in rules["class_labels"].get(coding.get("code"), ()):
+                for one in rules["class_labels"].get(str(coding.get("code")), ()):
                     put_inline(parent, key, index, coding_of(one))
 
 
@@ -116,7 +117,7 @@ def _sensitive(resource: dict[str, Any], said: Said, labelling: Labelling) -> No
             if signal.label:
                 _add(resource, coding_of(signal.label))
             for coding in security_of(resource):
-                if coding.get("system") == DATA_CLASS_SYSTEM and coding.get("code") in signal.replaces:
+                if coding.get("system") == DATA_CLASS_SYSTEM and str(coding.get("code")) in signal.replaces:
                     coding["code"] = signal.data_class
                     coding.pop("display", None)
 
@@ -201,14 +202,14 @@ def _derive(resources: Mapping[str, dict[str, Any]], edition: Edition) -> None:
     while changed:
         changed = False
         for resource in resources.values():
-            rule = edition.labels["derived"].get(resource.get("resourceType"))
+            rule = edition.labels["derived"].get(str(resource.get("resourceType")))
             if not rule:
                 continue
             targets = [
-                by_reference[reference["reference"]]
+                by_reference[str(reference["reference"])]
                 for path in rule["references"]
                 for reference in at_path(resource, path)
-                if isinstance(reference, dict) and reference.get("reference") in by_reference
+                if isinstance(reference, dict) and str(reference.get("reference")) in by_reference
             ]
             inherited = [one for target in targets if target is not resource for one in _labels(target)]
             changed |= _inherit(resource, rule["into"], inherited)
@@ -305,7 +306,7 @@ def _repeated(value: dict[str, Any], traces: _Traces) -> bool:
         return True
     return any(
         isinstance(one, dict) and isinstance(one.get("valueString"), str) and traces.in_("", one["valueString"])
-        for one in value.get("extension") or ()
+        for one in (value["extension"] if isinstance(value.get("extension"), list) else ())
     )
 
 
@@ -327,7 +328,7 @@ def _confidential(resource: dict[str, Any], edition: Edition) -> None:
     codes = [rules["default"]]
     codes += [rules["classes"][one] for one in _classes(resource) if one in rules["classes"]]
     security = security_of(resource)
-    codes += [rules["labels"][one.get("code")] for one in security if one.get("code") in rules["labels"]]
+    codes += [rules["labels"][one["code"]] for one in security if str(one.get("code")) in rules["labels"]]
     codes += [str(one.get("code")) for one in security if one.get("system") == CONFIDENTIALITY_SYSTEM]
     highest = max(codes, key=lambda code: _RANK.get(code, 3))
     security[:] = [one for one in security if one.get("system") != CONFIDENTIALITY_SYSTEM]

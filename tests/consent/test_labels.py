@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -17,8 +18,10 @@ from consent.labelling import folded
 from consent.model import Facts
 from consent.policy import r4_shapes
 from consent.vocabulary import DATA_CLASS_SYSTEM, DataClass, Event, Sector, View
-from consent.walk import elements, inline_labels, shadow
+from consent.walk import copied, elements, inline_labels, shadow
+from tests.consent.bundles import a_bundle, a_decision, labelled_of
 from tests.consent.world import AT, agency, ask, child, line, order, plan, policy, report
+from tests.consent.worlds import pick
 
 SECRET = "bí mật của trẻ, kể lại"
 HUB = "https://hub.onestop.example/fhir"
@@ -131,6 +134,33 @@ def test_what_is_no_label_is_no_crash() -> None:
         given = bundle((None, {"resourceType": "Observation", "status": "final"}))
         given["entry"][0]["resource"]["meta"] = meta
         assert left(given, Sector.POLICE, child(reports=(report("police"),)), event=Event.REPORT) == []
+
+
+GARBAGE: tuple[Any, ...] = (
+    None, 1, True, "x", [], {}, [None], [[1]], {"a": 1}, [{"a": "b"}], {"extension": "x"}, {"extension": [1]},
+)  # fmt: skip
+
+
+def damaged(value: Any, rng: Random) -> None:
+    """Put garbage in one place, anywhere below `value`."""
+    places = list(value) if isinstance(value, dict) else list(range(len(value)))
+    if places:
+        place = pick(rng, places)
+        if isinstance(value[place], (dict, list)) and rng.random() < 0.65:
+            damaged(value[place], rng)
+        else:
+            value[place] = copied(pick(rng, GARBAGE))
+
+
+def test_garbage_anywhere_is_no_crash() -> None:
+    """24: labelling, items and release answer whatever stands where a label, an extension or a reference belongs."""
+    for seed in range(60):
+        rng = Random(seed)
+        given = copied(a_bundle(rng))
+        for one in given["entry"]:
+            damaged(one["resource"], rng)
+        about = labelled_of("", given)
+        consent.release(about.bundle, a_decision(rng, about))
 
 
 def test_every_text_that_the_policy_opens_is_a_text_of_r4() -> None:
