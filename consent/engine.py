@@ -38,7 +38,7 @@ from consent.vocabulary import Basis, DataClass, Taint, View
 PROFILES: Final = ("hub", "pcf")
 """Readings of a Consent's corners that a decision on all layers can take."""
 
-ENVELOPE: Final = ("@envelope", "@extensions", "@content")
+ENVELOPE: Final = ("@envelope", "@extensions", "@content", "@codes", "@totals")
 """What `release` needs of the policy beside the projections in use."""
 
 _TAINTS: Final = {taint.value: DataClass(taint.value) for taint in Taint}
@@ -194,7 +194,7 @@ def _combine(item: Item, judged: tuple[_Judged, ...], edition: Edition) -> _Find
         if one.view.rank < narrowest.view.rank:
             narrowest = one
     projection = "&".join(sorted({one.projection for one in granted if one.projection}))
-    if narrowest.view is not View.FULL and not _keeps(projection, item.type, edition):
+    if projection and not _keeps(projection, item.type, edition):
         return _withheld(item, judged, Denied("R2-no-projection", "R2"), edition)
     reasons = tuple([Reason(one.code, one.rule, one.citation, edition.version, one.read) for one in granted])
     verdict = Verdict(item.place, narrowest.view, projection, narrowest.basis, reasons)

@@ -21,7 +21,7 @@ from consent.walk import bare, inline_labels, shadow
 
 ABSENT_URL: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _MASKED: Final = {"extension": [{"url": ABSENT_URL, "valueCode": "masked"}]}
-_NEVER_KEPT: Final = frozenset({"extension", "modifierExtension", "contained"})
+_NEVER_KEPT: Final = frozenset({"extension", "modifierExtension", "contained", "id"})
 _STANDS_BY: Final = {
     "Appointment.participant": ("type", "actor"),
     "AppointmentResponse": ("participantType", "actor"),
@@ -37,6 +37,9 @@ _STANDS_BY: Final = {
 """What needs one of these to stand: R4's invariants app-1, apr-1, cmp-1 (whose third way is narrative, which never
 leaves), con-2, con-1, ppc-1, imm-1, obs-3, org-1 and pat-1."""
 
+_MASKED_TOO: Final = frozenset({("Flag", "code")})
+"""A flag warns by being there, whatever it may not say."""
+
 Wanted = Mapping[str, Any]
 """Elements to keep of one type: name -> None for all that is under it, or what to keep of it in turn."""
 
@@ -47,6 +50,8 @@ class Shape(msgspec.Struct, frozen=True):
     elements: Mapping[str, str]
     required: tuple[tuple[str, bool, bool], ...]
     """Name (a stem for a choice), whether it is a choice, whether it repeats."""
+    saying: frozenset[str] = frozenset()
+    """The primitives that may say anything: strings and their like."""
 
 
 @lru_cache(maxsize=4096)
@@ -60,41 +65,92 @@ def shape_of(kind: str) -> Shape | None:
         single = name.rstrip("*")
         choice = single.endswith("[x]")
         required.append((single[:-3] if choice else single, choice, name.endswith("*")))
-    return Shape(found["e"], tuple(required))
+    return Shape(found["e"], tuple(required), frozenset(found["t"]))
 
 
 @lru_cache(maxsize=1024)
 def wanted_by(paths: tuple[str, ...], kind: str) -> Wanted:
-    """Paths of a projection (``Type.element.element``) as a tree of what it keeps of one type; empty = nothing."""
+    """Paths of a projection (``Type.element[word].element``) as a tree of what it keeps of a type; empty = nothing."""
     prefix = f"{kind}." if kind else ""
     tree: dict[str, Any] = {}
     for path in paths:
-        if not path.startswith(prefix):
-            continue
-        *above, last = path[len(prefix) :].split(".")
-        here: dict[str, Any] | None = tree
-        for name in above:
-            here = here.setdefault(name, {}) if here is not None else None
-        if here is None:
-            continue
-        name, _, chosen = last.partition("[")
-        if chosen:
-            before = here.get(name, Only(frozenset()))
-            here[name] = before and Only(before.words | {chosen.rstrip("]")})
-        else:
-            here[name] = None
+        if path.startswith(prefix):
+            _plant(tree, path[len(prefix) :].split("."))
     return tree
+
+
+def _plant(tree: dict[str, Any], parts: list[str]) -> None:
+    """Let `tree` keep what is at a path; what it keeps whole already stays whole."""
+    name, _, word = parts[0].partition("[")
+    below = parts[1:]
+    before = tree.get(name, {})
+    if word:
+        if isinstance(before, Only) or before == {}:
+            chosen = dict(before.below) if isinstance(before, Only) else {}
+            inner = chosen.setdefault(word.rstrip("]"), {} if below else None)
+            if below and inner is not None:
+                _plant(inner, below)
+            elif not below:
+                chosen[word.rstrip("]")] = None
+            tree[name] = Only(chosen)
+    elif not below:
+        tree[name] = None
+    elif isinstance(before, dict):
+        tree[name] = before
+        _plant(before, below)
 
 
 class Only(msgspec.Struct, frozen=True):
     """Of an element that repeats, only what says one of these words: an identifier by its type, an extension by the
-    last word of its address."""
+    last word of its address, a coding by the last word of its system and by a code that the policy lists there."""
 
-    words: frozenset[str]
+    below: Mapping[str, Any]
+    """Word -> what to keep of such a repeat; None for all of it."""
 
-    def chooses(self, value: Mapping[str, Any]) -> bool:
-        """Whether the type of this repeat says one of the words."""
-        return any(code.code in self.words for code in codes_of(value.get("type")))
+    @property
+    def words(self) -> frozenset[str]:
+        """The words."""
+        return frozenset(self.below)
+
+    def chosen(self, value: Mapping[str, Any], codes: Mapping[str, frozenset[str]]) -> str | None:
+        """The word that a repeat says; None for none of them. `codes` are the listed ones, by system."""
+        system = value.get("system")
+        if isinstance(system, str) and isinstance(value.get("code"), str):
+            word = system.rsplit("/", 1)[-1]
+            return word if word in self.below and value["code"] in codes.get(system, ()) else None
+        return next((code.code for code in codes_of(value.get("type")) if code.code in self.below), None)
+
+
+class Lists(msgspec.Struct, frozen=True):
+    """What the policy lists for every release."""
+
+    extensions: Mapping[str, frozenset[str]]
+    """Address of an extension that is kept wherever it stands -> the codes that it may say."""
+    content: Mapping[str, str]
+    """Address of an extension that is content -> the element that holds its value."""
+    codes: Mapping[str, frozenset[str]]
+    """Code system -> its codes that a projection may choose."""
+    totals: Mapping[str, str]
+    """Type -> ``total=counted``: its element that counts, and the one beside it that it counts."""
+
+
+@lru_cache(maxsize=64)
+def _listed(paths: tuple[str, ...]) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for one in paths:
+        name, _, code = one.partition(" ")
+        found.setdefault(name, set()).add(code)
+    return {name: frozenset(codes) for name, codes in found.items()}
+
+
+def lists_of(projections: Mapping[str, tuple[str, ...]]) -> Lists:
+    """The lists that stand beside the projections of a decision."""
+    return Lists(
+        extensions=_listed(projections.get("@extensions", ())),
+        content=dict(one.split(" ") for one in projections.get("@content", ())),
+        codes=_listed(projections.get("@codes", ())),
+        totals=dict(one.split(" ") for one in projections.get("@totals", ())),
+    )
 
 
 class Keeper(msgspec.Struct, frozen=True):
@@ -106,10 +162,7 @@ class Keeper(msgspec.Struct, frozen=True):
     kind: str
     known: frozenset[str]
     """References to what leaves too."""
-    extensions: frozenset[str]
-    """Addresses of the extensions that are kept wherever they stand."""
-    content: Mapping[str, str]
-    """Address of an extension that is content -> the element that holds its value."""
+    listed: Lists
 
     def keep(self, resource: Mapping[str, Any], wanted: Wanted | None) -> dict[str, Any] | None:
         """What may leave of a resource's own content (`wanted`: of these elements); None when nothing can stand."""
@@ -120,7 +173,7 @@ class Keeper(msgspec.Struct, frozen=True):
         verdict = self.verdicts.get(f"{self.place}#{path}")
         if verdict is None or verdict.view is View.NONE:
             return False
-        if verdict.view is View.FULL:
+        if verdict.view is View.FULL and not verdict.projection:
             return True
         plain = f"{self.kind}.{bare(path)}"
         paths = self.projections.get(verdict.projection, ())
@@ -139,7 +192,7 @@ class Keeper(msgspec.Struct, frozen=True):
         built: dict[str, Any] = {}
         for key, inner in value.items():
             type_ = elements.get(key)
-            if type_ is None or key in _NEVER_KEPT or (wanted is not None and key not in wanted):
+            if type_ is None or key in _NEVER_KEPT or type_ == "Resource" or (wanted is not None and key not in wanted):
                 continue
             below = None if wanted is None else wanted[key]
             here = f"{path}.{key}" if path else key
@@ -149,9 +202,11 @@ class Keeper(msgspec.Struct, frozen=True):
                 built[key] = inner
             else:
                 self._primitive(built, value, key, inner, here)
+        if (counted := self.listed.totals.get(kind)) is not None:
+            self._total(built, value, *counted.split("="))
         if "extension" in value and (extensions := self._extensions(value) + self._content(value, wanted)):
             built["extension"] = extensions
-        if not built or not _complete(built, shape, value):
+        if not built or not _complete(built, kind, shape, value):
             return None
         return built if kind not in _STANDS_BY or _stands(built, kind, shape, value) else None
 
@@ -175,9 +230,10 @@ class Keeper(msgspec.Struct, frozen=True):
         if "extension" in value and inline_labels(value) and not self.may_leave(place):
             return None
         if isinstance(wanted, Only):
-            if not wanted.chooses(value):
+            word = wanted.chosen(value, self.listed.codes)
+            if word is None:
                 return None
-            wanted = None
+            wanted = wanted.below[word]
         return self._object(value, kind, place, wanted)
 
     def _primitive(self, built: dict[str, Any], parent: Mapping[str, Any], key: str, inner: Any, here: str) -> None:
@@ -203,30 +259,39 @@ class Keeper(msgspec.Struct, frozen=True):
 
     def _extensions(self, value: Mapping[str, Any]) -> list[Any]:
         """The extensions that the policy lets through, simple ones only."""
+        extensions = value.get("extension")
         return [
             {"url": one["url"], "valueCode": one["valueCode"]}
-            for one in value.get("extension") or ()
-            if isinstance(one, dict) and one.get("url") in self.extensions and isinstance(one.get("valueCode"), str)
+            for one in (extensions if isinstance(extensions, list) else ())
+            if isinstance(one, dict)
+            and isinstance(one.get("valueCode"), str)
+            and one["valueCode"] in self.listed.extensions.get(str(one.get("url")), ())
         ]
 
     def _content(self, value: Mapping[str, Any], wanted: Wanted | None) -> list[Any]:
         """The extensions that are content: all of them of what goes whole, else those that the projection names."""
-        only = Only(frozenset()) if wanted is None else wanted.get("extension")
+        only = Only({}) if wanted is None else wanted.get("extension")
         if only is None:
             return []
         found = []
-        for one in value["extension"]:
+        for one in value["extension"] if isinstance(value["extension"], list) else ():
             url = one.get("url") if isinstance(one, dict) else None
-            held = self.content.get(url) if isinstance(url, str) else None
+            held = self.listed.content.get(url) if isinstance(url, str) else None
             named = wanted is None or str(url).rsplit("/", 1)[-1] in only.words
             if held is not None and named and isinstance(one.get(held), str):
                 found.append({"url": url, held: one[held]})
         return found
 
+    def _total(self, built: dict[str, Any], value: Mapping[str, Any], total: str, of: str) -> None:
+        """A total stays only where everything that it counts leaves too (R25)."""
+        counted, kept = value.get(of), built.get(of)
+        if total in built and not (isinstance(counted, list) and kept is not None and len(kept) == value[total]):
+            del built[total]
+
     def _reference(self, value: Mapping[str, Any]) -> dict[str, Any] | None:
         """A reference to something that leaves too, or to an agency by its identifier; never a display."""
         reference = value.get("reference")
-        if reference in self.known:
+        if isinstance(reference, str) and reference in self.known:
             return {"reference": reference}
         identifier = value.get("identifier")
         if reference is None and value.get("type") == "Organization" and isinstance(identifier, dict):
@@ -237,7 +302,7 @@ class Keeper(msgspec.Struct, frozen=True):
         return None
 
 
-def _complete(built: dict[str, Any], shape: Shape, value: Mapping[str, Any]) -> bool:
+def _complete(built: dict[str, Any], kind: str, shape: Shape, value: Mapping[str, Any]) -> bool:
     """Whether all that R4 requires is there; a required reference to something withheld is masked."""
     for name, choice, repeats in shape.required:
         if choice:
@@ -245,7 +310,7 @@ def _complete(built: dict[str, Any], shape: Shape, value: Mapping[str, Any]) -> 
                 return False
         elif name in built or f"_{name}" in built:
             continue
-        elif shape.elements.get(name) == "Reference" and value.get(name) is not None:
+        elif (shape.elements.get(name) == "Reference" or (kind, name) in _MASKED_TOO) and value.get(name) is not None:
             built[name] = [masked()] if repeats else masked()
         else:
             return False

@@ -6,9 +6,11 @@ takes away: a sender can raise a label, not lower one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from consent.labelling import Labelling, Said, folded, is_token
 from consent.rulebook import Edition, Policy
 from consent.vocabulary import (
     ACT_CODE_SYSTEM,
@@ -22,8 +24,6 @@ from consent.vocabulary import (
 )
 from consent.walk import (
     at_path,
-    bare,
-    codings,
     copied,
     elements,
     inline_labels,
@@ -64,13 +64,22 @@ def coding_of(label_code: str) -> dict[str, str]:
 
 
 def _contained(resource: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [one for one in resource.get("contained") or () if isinstance(one, dict)]
+    contained = resource.get("contained")
+    return [one for one in contained if isinstance(one, dict)] if isinstance(contained, list) else []
 
 
 def security_of(resource: dict[str, Any]) -> list[dict[str, Any]]:
-    """The list of the resource's labels, made when it is not there."""
-    security: list[dict[str, Any]] = resource.setdefault("meta", {}).setdefault("security", [])
-    return security
+    """The list of the resource's labels, made when it is not there; what is no label in it is taken out."""
+    meta = resource.get("meta")
+    if not isinstance(meta, dict):
+        meta = resource["meta"] = {}
+    security = meta.get("security")
+    if not isinstance(security, list):
+        security = meta["security"] = [security] if isinstance(security, dict) else []
+    elif not all(isinstance(one, dict) for one in security):
+        security[:] = [one for one in security if isinstance(one, dict)]
+    labels: list[dict[str, Any]] = security
+    return labels
 
 
 def _add(resource: dict[str, Any], coding: Mapping[str, str]) -> None:
@@ -84,72 +93,94 @@ def _classes(resource: dict[str, Any]) -> set[str]:
 
 
 def _label_resource(resource: dict[str, Any], edition: Edition) -> None:
-    rules = edition.labels
-    default = rules["type_defaults"].get(resource.get("resourceType"))
+    rules, labelling = edition.labels, edition.labelling
+    kind = str(resource.get("resourceType"))
+    default = rules["type_defaults"].get(kind)
     if default and not _classes(resource):
         _add(resource, {"system": DATA_CLASS_SYSTEM, "code": default})
-    for rule in rules["sensitivity"]:
-        if _hit(rule, codings(resource)):
-            if rule["label"]:
-                _add(resource, coding_of(rule["label"]))
-            _narrow(resource, rule)
+    _sensitive(resource, labelling.said(resource), labelling)
     for data_class in _classes(resource):
         for one in rules["class_labels"].get(data_class, ()):
             _add(resource, coding_of(one))
-    _free_text(resource, rules["free_text"])
+    _FreeText(resource, labelling).mark(resource, kind)
     for _, parent, key, index in list(elements(resource)):
         for coding in inline_labels(shadow(parent, key, index)):
             if coding.get("system") == DATA_CLASS_SYSTEM:
-                for one in rules["class_labels"].get(coding.get("code"), ()):
+                for one in rules["class_labels"].get(str(coding.get("code")), ()):
                     put_inline(parent, key, index, coding_of(one))
 
 
-def _hit(rule: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> bool:
-    words = [str(word).casefold() for word in rule.get("words", ())]
-    for coding in found:
-        for wanted in rule["codes"].get(coding.get("system"), ()):
-            code = str(coding["code"])
-            if code == wanted or (wanted.endswith("*") and code.startswith(wanted[:-1])):
-                return True
-        shown = str(coding.get("display", "")).casefold()
-        if any(word in shown for word in words):
-            return True
-    return False
+def _sensitive(resource: dict[str, Any], said: Said, labelling: Labelling) -> None:
+    """The labels that codes and words ask for, and the narrower class (of medical-exam) that they say."""
+    for signal in labelling.signals:
+        if signal.heard(said):
+            if signal.label:
+                _add(resource, coding_of(signal.label))
+            for coding in security_of(resource):
+                if coding.get("system") == DATA_CLASS_SYSTEM and str(coding.get("code")) in signal.replaces:
+                    coding["code"] = signal.data_class
+                    coding.pop("display", None)
 
 
-def _narrow(resource: dict[str, Any], rule: Mapping[str, Any]) -> None:
-    """Move a resource from a wide class (medical-exam) to the narrower one that its codes say."""
-    security = security_of(resource)
-    for coding in security:
-        if coding.get("system") == DATA_CLASS_SYSTEM and coding.get("code") in rule.get("replaces", ()):
-            coding["code"] = rule["class"]
-            coding.pop("display", None)
+class _FreeText:
+    """Marks free text and attachments, wherever they stand in one resource, as class narrative."""
+
+    def __init__(self, resource: dict[str, Any], labelling: Labelling) -> None:
+        rules = labelling.rules["free_text"]
+        self.labelling = labelling
+        self.narrative = {"system": DATA_CLASS_SYSTEM, "code": rules["class"]}
+        classes = _classes(resource)
+        self.pictures = bool(classes) and classes <= labelling.pictured
+        self.resource = resource
+
+    def mark(self, value: dict[str, Any], kind: str) -> None:
+        """Mark what is free text below `value`, which is of R4's type `kind`."""
+        form = self.labelling.form(kind)
+        if form is None:
+            return
+        top = value is self.resource
+        for key in list(value):
+            inner = value[key]
+            if key in form.below:
+                for one in inner if isinstance(inner, list) else (inner,):
+                    if isinstance(one, dict):
+                        self.mark(one, form.below[key])
+            elif key in form.whole:
+                self._whole(value, key)
+            elif key in form.text:
+                pattern = form.text[key]
+                for index, one in _each(inner):
+                    open_ = pattern is not None and isinstance(one, str) and pattern.fullmatch(one) is not None
+                    if not open_ and not (top and self._is_name(kind, key, one)):
+                        self._mark(value, key, index)
+            elif key in form.tokens:
+                for index, one in _each(inner):
+                    if isinstance(one, str) and not is_token(one):
+                        self._mark(value, key, index)
+
+    def _mark(self, parent: dict[str, Any], key: str, index: int | None) -> None:
+        put_inline(parent, key, index, self.narrative)
+
+    def _is_name(self, kind: str, key: str, value: Any) -> bool:
+        rule = self.labelling.names.get(f"{kind}.{key}")
+        return rule is not None and rule.fits(self.resource.get("code"), value)
+
+    def _whole(self, parent: dict[str, Any], key: str) -> None:
+        """An attachment or note is free text as a whole, except a picture in a record whose class is pictures."""
+        rules = self.labelling.rules["free_text"]["pictures"]
+        for index, one in _each(parent[key]):
+            kept = isinstance(one, dict) and self.pictures
+            if kept and str(one.get("contentType", "")).startswith(tuple(rules["content_types"])):
+                for name in list(one):
+                    if name not in rules["open"] and name != "extension" and not name.startswith("_"):
+                        self._mark(one, name, None)
+            elif isinstance(one, (dict, str)):
+                self._mark(parent, key, index)
 
 
-def _free_text(resource: dict[str, Any], rules: Mapping[str, Any]) -> None:
-    """Mark free text and attachments, wherever they stand, as class narrative."""
-    kind = str(resource.get("resourceType"))
-    anywhere, paths = frozenset(rules["anywhere"]), frozenset(rules["paths"].get(kind, ()))
-    names = frozenset(rules["named_text"])
-    narrative = {"system": DATA_CLASS_SYSTEM, "code": rules["class"]}
-    done: list[str] = []
-    for path, parent, key, index in list(elements(resource)):
-        if any(path.startswith(f"{one}.") for one in done):
-            continue
-        plain = bare(path)
-        concept = key == "text" and set(parent) <= {"coding", "text", "_text", "id", "extension"}
-        concept = concept and plain.split(".")[-2:-1] != [] and plain.split(".")[-2] not in names
-        if (key in anywhere or plain in paths or concept) and not _is_name(resource, kind, plain, parent[key], rules):
-            put_inline(parent, key, index, narrative)
-            done.append(path)
-
-
-def _is_name(resource: Mapping[str, Any], kind: str, path: str, value: Any, rules: Mapping[str, Any]) -> bool:
-    """Whether this text is a name, by what the code of its resource says and by its length."""
-    rule = rules["name_values"].get(f"{kind}.{path}")
-    if rule is None or not isinstance(value, str) or len(value) > rule["longest"] or "\n" in value:
-        return False
-    return _hit(rule, codings(resource.get("code")))
+def _each(value: Any) -> Iterable[tuple[int | None, Any]]:
+    """Every value of an element, with its index where it repeats."""
+    return enumerate(value) if isinstance(value, list) else ((None, value),)
 
 
 def _labels(resource: dict[str, Any]) -> list[dict[str, str]]:
@@ -171,14 +202,14 @@ def _derive(resources: Mapping[str, dict[str, Any]], edition: Edition) -> None:
     while changed:
         changed = False
         for resource in resources.values():
-            rule = edition.labels["derived"].get(resource.get("resourceType"))
+            rule = edition.labels["derived"].get(str(resource.get("resourceType")))
             if not rule:
                 continue
             targets = [
-                by_reference[reference["reference"]]
+                by_reference[str(reference["reference"])]
                 for path in rule["references"]
                 for reference in at_path(resource, path)
-                if isinstance(reference, dict) and reference.get("reference") in by_reference
+                if isinstance(reference, dict) and str(reference.get("reference")) in by_reference
             ]
             inherited = [one for target in targets if target is not resource for one in _labels(target)]
             changed |= _inherit(resource, rule["into"], inherited)
@@ -197,31 +228,91 @@ def _inherit(resource: dict[str, Any], into: Iterable[str], inherited: list[dict
     return len(_labels(resource)) != before
 
 
+class _Traces:
+    """The address and contact details of a shelter, as whatever repeats them is compared with."""
+
+    def __init__(self, rule: Mapping[str, Any]) -> None:
+        self.rule = rule
+        self.texts: set[str] = set()
+        self.numbers: set[str] = set()
+
+    def learn(self, value: Any) -> None:
+        """Learn one element of a shelter."""
+        for text in _strings(value):
+            if (number := _number(text)) and _NUMERIC.fullmatch(text):
+                self.numbers.add(number)
+            elif plain := folded(text):
+                self.texts.add(plain)
+        if isinstance(value, dict) and isinstance(value.get("line"), list):
+            self.texts.add(folded(" ".join(one for one in value["line"] if isinstance(one, str))))
+
+    def in_(self, key: str, value: str) -> bool:
+        """Whether `value`, which stands in an element `key`, repeats any of it."""
+        if self.numbers and (digits := _DIGITS.sub("", value)) and any(one in digits for one in self.numbers):
+            return True
+        plain = folded(value)
+        partly = key in self.rule["part_of"] and any(one.isdigit() for one in plain)
+        for text in self.texts:
+            if text == plain and len(text) >= self.rule["exact"]:
+                return True
+            if len(text) >= self.rule["shortest"] and text in plain:
+                return True
+            if partly and (f"{text} ".startswith(f"{plain} ") or (len(plain) >= self.rule["part"] and plain in text)):
+                return True
+        return False
+
+
+_NUMERIC: Final = re.compile(r"[+\d\s().\-/]+")
+_DIGITS: Final = re.compile(r"\D+")
+
+
+def _number(text: str) -> str:
+    """A telephone number without its trunk or country prefix (0, +84, 0084); "" for what is too short to be one."""
+    digits = _DIGITS.sub("", text).lstrip("0")
+    if digits.startswith("84") and len(digits) > 9:
+        digits = digits[2:].lstrip("0")
+    return digits if len(digits) >= 6 else ""
+
+
 def _taint_values(resources: list[dict[str, Any]], edition: Edition) -> None:
     """Whatever repeats an address or contact of a shelter carries the taint too."""
     rule = edition.labels["taint_values"]
-    values: set[str] = set()
+    classes = set(rule["classes"])
+    traces = _Traces(rule)
     for resource in resources:
-        if _classes(resource) & set(rule["classes"]):
+        if _classes(resource) & classes:
             for name in rule["elements"]:
-                values |= {
-                    text for one in at_path(resource, name) for text in _strings(one) if len(text) >= rule["shortest"]
-                }
-    if not values:
+                for one in at_path(resource, name):
+                    traces.learn(one)
+    if not traces.texts and not traces.numbers:
         return
     coding = coding_of(rule["label"])
     for resource in resources:
-        if resource.get("resourceType") == "MessageHeader" or _classes(resource) & set(rule["classes"]):
+        if resource.get("resourceType") == "MessageHeader" or _classes(resource) & classes:
             continue
         for _, parent, key, index in list(elements(resource)):
             value = parent[key] if index is None else parent[key][index]
-            if isinstance(value, str) and any(text in value.casefold() for text in values):
+            if isinstance(value, str):
+                if traces.in_(key, value):
+                    put_inline(parent, key, index, coding)
+            elif isinstance(value, dict) and _repeated(value, traces):
                 put_inline(parent, key, index, coding)
+
+
+def _repeated(value: dict[str, Any], traces: _Traces) -> bool:
+    """Whether an address in parts, or an extension of this element, repeats what was learnt."""
+    lines = value.get("line")
+    if isinstance(lines, list) and traces.in_("line", " ".join(one for one in lines if isinstance(one, str))):
+        return True
+    return any(
+        isinstance(one, dict) and isinstance(one.get("valueString"), str) and traces.in_("", one["valueString"])
+        for one in (value["extension"] if isinstance(value.get("extension"), list) else ())
+    )
 
 
 def _strings(value: Any) -> Iterable[str]:
     if isinstance(value, str):
-        yield value.casefold().strip()
+        yield value
     elif isinstance(value, dict):
         for key, inner in value.items():
             if key not in ("system", "use", "type", "extension", "country", "city", "district", "state", "period"):
@@ -237,7 +328,7 @@ def _confidential(resource: dict[str, Any], edition: Edition) -> None:
     codes = [rules["default"]]
     codes += [rules["classes"][one] for one in _classes(resource) if one in rules["classes"]]
     security = security_of(resource)
-    codes += [rules["labels"][one.get("code")] for one in security if one.get("code") in rules["labels"]]
+    codes += [rules["labels"][one["code"]] for one in security if str(one.get("code")) in rules["labels"]]
     codes += [str(one.get("code")) for one in security if one.get("system") == CONFIDENTIALITY_SYSTEM]
     highest = max(codes, key=lambda code: _RANK.get(code, 3))
     security[:] = [one for one in security if one.get("system") != CONFIDENTIALITY_SYSTEM]

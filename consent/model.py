@@ -443,7 +443,7 @@ class Verdict:
     place: str
     view: View
     projection: str = ""
-    """Name of the projection in the policy data; "" for FULL and NONE."""
+    """Name of the projection in the policy data; "" for NONE, and for FULL without a schema."""
     basis: Basis | None = None
     reasons: tuple[Reason, ...] = ()
 

@@ -27,7 +27,7 @@ from consent.model import AgreedBy, Code, ConsentFact, Disclosure, FactRef, Fact
 from consent.moments import interval, zone_of
 from consent.release import release
 from consent.requests import CORNERS
-from consent.rulebook import Policy
+from consent.rulebook import Edition, Policy
 from consent.vocabulary import (
     ACT_CODE_SYSTEM,
     HUB_BASE,
@@ -92,15 +92,22 @@ def decide_input(payload: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
             each = replace(disclosure, purposes=_purposes(request), items=items)
             return _for_all([decide(replace(each, action=action), facts, policy, at) for action in actions])
 
-        if "resources" in payload:
-            decision = judged(disclosure.items)
-        else:
-            decision = in_general(disclosure.classes, policy, judged)
-    answer = _answer(decision)
-    if "resources" in payload:
-        released = release(bundle, decision)
-        answer["released"] = [entry["resource"] for entry in released.get("entry", ())] if decision.leaves else []
-    return answer
+        if "resources" not in payload:
+            return _answer(in_general(disclosure.classes, policy, judged))
+        decision = judged(disclosure.items)
+    if "resources" not in payload:
+        return _answer(decision)
+    released = [entry["resource"] for entry in release(bundle, decision).get("entry", ())] if decision.leaves else []
+    if decision.leaves and not released and not alone:
+        decision = _empty(decision, policy.at(at))
+    return _answer(decision) | {"released": released}
+
+
+def _empty(decision: model.Decision, edition: Edition) -> model.Decision:
+    """A permit with nothing in it is a denial: what may leave cannot stand without what stays (R25)."""
+    why = model.Reason("R25-nothing-stands", "R25", edition.citations.get("R25", ""), edition.version)
+    reasons = (why, *(one for one in decision.reasons if not one.code.endswith("-permits")))
+    return replace(decision, outcome=model.Outcome.DENY, reasons=reasons, obligations=(), residual=())
 
 
 def _of_category(fact: ConsentFact, category: frozenset[Code]) -> bool:

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-from consent.keeping import Keeper, shape_of, wanted_by
+from consent.keeping import Keeper, Lists, lists_of, shape_of, wanted_by
 from consent.model import Decision, ObligationKind, Verdict
 from consent.vocabulary import (
     ACT_CODE_SYSTEM,
@@ -98,14 +98,13 @@ def _settle(
 ) -> dict[str, dict[str, Any]]:
     """Build each resource; one that cannot stand without what is withheld goes, and with it references to it."""
     names = set(offered)
-    extensions = frozenset(decision.projections.get("@extensions", ()))
-    content = dict(one.split(" ") for one in decision.projections.get("@content", ()))
+    listed = lists_of(decision.projections)
     while True:
         known = _known_references(offered, names)
         built = {}
         for place in names:
             kind = str(offered[place].get("resourceType"))
-            keeper = Keeper(place, verdicts, decision.projections, kind, known, extensions, content)
+            keeper = Keeper(place, verdicts, decision.projections, kind, known, listed)
             resource = _build(offered[place], keeper)
             if resource is not None:
                 built[place] = resource
@@ -130,10 +129,16 @@ def _entry(full_url: Any, resource: dict[str, Any]) -> dict[str, Any]:
 
 def _build(resource: dict[str, Any], keeper: Keeper) -> dict[str, Any] | None:
     """What may leave of one resource; None when nothing of it can stand."""
-    if shape_of(keeper.kind) is None or resource.get("modifierExtension") or resource.get("implicitRules"):
+    # What is in a bundle within the bundle was judged by nobody.
+    if (
+        shape_of(keeper.kind) is None
+        or keeper.kind == "Bundle"
+        or resource.get("modifierExtension")
+        or resource.get("implicitRules")
+    ):
         return None
     verdict, wanted = keeper.verdicts[keeper.place], None
-    if verdict.view is not View.FULL:
+    if verdict.view is not View.FULL or verdict.projection:
         wanted = wanted_by(keeper.projections.get(verdict.projection, ()), keeper.kind)
         if not wanted:
             return None
@@ -166,7 +171,7 @@ def _envelope(
 ) -> dict[str, Any]:
     """The MessageHeader with what the policy lets through, its focus among what leaves, and the constant notice."""
     known = _known_references(offered, set(kept))
-    keeper = Keeper("", {}, decision.projections, "MessageHeader", known, frozenset(), {})
+    keeper = Keeper("", {}, decision.projections, "MessageHeader", known, Lists({}, {}, {}, {}))
     paths = decision.projections.get("@envelope", ("eventCoding", "source.endpoint"))
     built = keeper.keep(_content(header), wanted_by(paths, "")) or {}
     whole: dict[str, Any] = {"resourceType": "MessageHeader"}

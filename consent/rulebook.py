@@ -16,6 +16,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from consent.errors import UnreadablePolicy
+from consent.labelling import Labelling, read_labelling
 from consent.vocabulary import Action, Basis, DataClass, Event, Purpose, Sector, Sensitivity, Taint, View
 
 ZONE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -110,6 +111,8 @@ class Edition:
     projections: Mapping[str, tuple[str, ...]]
     notice: Mapping[str, str]
     labels: Mapping[str, Any]
+    labelling: Labelling
+    """The same, compiled."""
     texts: Mapping[str, Mapping[str, str]]
     citations: Mapping[str, str]
     """Rule or cell -> where it comes from."""
@@ -273,6 +276,7 @@ def _edition(start: datetime, documents: Mapping[str, tuple[str, Mapping[str, An
             projections=projections,
             notice={str(lang): str(text) for lang, text in law["notice"].items()},
             labels=documents["labels"][1],
+            labelling=read_labelling(*documents["labels"]),
             texts={str(code): dict(row) for code, row in texts["reasons"].items()},
             citations=citations,
             words=texts,
@@ -308,7 +312,9 @@ def _projections(name: str, content: Mapping[str, Any]) -> dict[str, tuple[str, 
     for projection, types in content["projections"].items():
         found[str(projection)] = tuple(f"{kind}.{path}" for kind, paths in types.items() for path in paths)
     found["@envelope"] = tuple(content["envelope"])
-    found["@extensions"] = tuple(content["extensions"])
+    found["@extensions"] = tuple(f"{url} {code}" for url, codes in content["extensions"].items() for code in codes)
+    found["@totals"] = tuple(f"{kind} {counts}" for kind, counts in content["totals"].items())
+    found["@codes"] = tuple(f"{system} {code}" for system, codes in content["code_lists"].items() for code in codes)
     found["@content"] = tuple(f"{url} {value}" for url, value in content["content_extensions"].items())
     if any(not paths for paths in found.values()):
         raise UnreadablePolicy(f"{name}: a projection keeps nothing")
@@ -327,8 +333,8 @@ def _grant(place: str, row: Mapping[str, Any], projections: Mapping[str, Any], c
         raise UnreadablePolicy(f"{place}: a way through needs a view and a basis; N is an empty list")
     if unknown := set(needs) - NEEDS:
         raise UnreadablePolicy(f"{place}: unknown condition {sorted(unknown)}")
-    if (view is View.FULL) == bool(projection) or (projection and projection not in projections):
-        raise UnreadablePolicy(f"{place}: summary and flag name a known projection, full names none")
+    if (view is not View.FULL and not projection) or (projection and projection not in projections):
+        raise UnreadablePolicy(f"{place}: summary and flag name a known projection, full may name one")
     return Grant(
         view=view,
         bases=bases,

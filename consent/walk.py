@@ -38,11 +38,12 @@ def resources_of(bundle: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any
 
 def inline_labels(element: Any) -> list[dict[str, Any]]:
     """The Codings of the inline labels on an element (or on the ``_element`` of a primitive)."""
-    if not isinstance(element, dict):
+    extensions = element.get("extension") if isinstance(element, dict) else None
+    if not isinstance(extensions, list):
         return []
     return [
         extension["valueCoding"]
-        for extension in element.get("extension") or ()
+        for extension in extensions
         if isinstance(extension, dict)
         and extension.get("url") == INLINE_LABEL_URL
         and isinstance(extension.get("valueCoding"), dict)
@@ -52,16 +53,20 @@ def inline_labels(element: Any) -> list[dict[str, Any]]:
 def put_inline(parent: dict[str, Any], key: str, index: int | None, coding: Mapping[str, str]) -> None:
     """Put one inline label on ``parent[key]`` (or on its item `index`), unless it is there already."""
     value = parent[key] if index is None else parent[key][index]
+    # What stands where the extensions of a primitive belong and is no such thing says nothing: it makes room.
+    beside = parent.get(f"_{key}")
     if isinstance(value, dict):
         target = value
     elif index is None:
-        target = parent.setdefault(f"_{key}", {})
+        target = parent[f"_{key}"] = beside if isinstance(beside, dict) else {}
     else:
-        shadows = parent.setdefault(f"_{key}", [])
+        shadows = parent[f"_{key}"] = beside if isinstance(beside, list) else []
         shadows.extend([None] * (len(parent[key]) - len(shadows)))
-        target = shadows[index] = shadows[index] or {}
+        target = shadows[index] = shadows[index] if isinstance(shadows[index], dict) else {}
     if dict(coding) not in inline_labels(target):
-        target.setdefault("extension", []).append({"url": INLINE_LABEL_URL, "valueCoding": dict(coding)})
+        if not isinstance(target.get("extension"), list):
+            target["extension"] = []
+        target["extension"].append({"url": INLINE_LABEL_URL, "valueCoding": dict(coding)})
 
 
 def elements(

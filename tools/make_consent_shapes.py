@@ -2,7 +2,8 @@
 
     python tools/make_consent_shapes.py
 
-For each type: its elements, which of them are complex and of which type, and which must be there.
+For each type: its elements, which of them are complex and of which type, which must be there, and which may say
+anything at all: strings and their like, and codes that no value set of R4 binds.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "adapters" / "r4" / "data" / "types.json"
 TARGET = ROOT / "consent" / "policy" / "r4.json"
+SAYING = frozenset({"string", "markdown", "uri", "url", "canonical", "base64Binary", "xhtml"})
+"""Primitive types that hold whatever somebody writes."""
 
 
 def main() -> None:
@@ -26,9 +29,11 @@ def main() -> None:
 
 
 def shape(name: str, node: dict[str, Any], nodes: dict[str, Any]) -> dict[str, Any]:
-    """Every element by name with its type ("" for a primitive), and the names that must be there (* = repeats)."""
+    """Every element by name with its type ("" for a primitive), the names that must be there (* = repeats), and the
+    primitives that may say anything."""
     types: dict[str, str] = {}
     required: list[str] = []
+    saying: list[str] = []
     base = nodes.get(node.get("base", ""), {"elements": {}})
     for element, rule in {**base["elements"], **node["elements"]}.items():
         lowest, highest = rule["card"].split("..")
@@ -39,7 +44,9 @@ def shape(name: str, node: dict[str, Any], nodes: dict[str, Any]) -> dict[str, A
             backbone = rule.get("same_as", f"{name}.{element}")
             target = backbone if kind == "BackboneElement" or backbone in nodes else kind
             types[wire] = target if target in nodes and nodes[target]["kind"] != "primitive" else ""
-    return {"e": types, "r": required}
+            if kind in SAYING or (kind == "code" and not rule.get("codes")):
+                saying.append(wire)
+    return {"e": types, "r": required, "t": [one for one in saying if one != "id"]}
 
 
 if __name__ == "__main__":

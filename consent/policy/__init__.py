@@ -18,6 +18,7 @@ def policy_documents() -> dict[str, Any]:
 
 @cache
 def r4_shapes() -> dict[str, Any]:
-    """R4's types as `release` needs them: type -> {"e": {element: type or ""}, "r": [required]}; generated."""
+    """R4's types as labels and `release` need them, generated: type -> {"e": {element: type or ""}, "r": [required],
+    "t": [what may say anything]}."""
     shapes: dict[str, Any] = json.loads(files(__package__).joinpath("r4.json").read_text("utf-8"))
     return shapes

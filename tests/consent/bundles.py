@@ -19,9 +19,11 @@ from tests.consent.worlds import pick
 
 KINDS = (
     "Patient", "Observation", "Condition", "DiagnosticReport", "ServiceRequest", "Task", "Flag", "DocumentReference",
-    "Organization",
+    "Organization", "RiskAssessment", "QuestionnaireResponse", "Composition", "Group", "Media", "Bundle",
+    "Observation", "Observation",
 )  # fmt: skip
 NOWHERE = "urn:uuid:00000000-0000-4000-8000-00000000dead"
+ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 SAID = frozenset({"family", "text", "line", "display", "valueString", "conclusion", "description", "title", "city"})
 """Elements of real bundles that hold words of somebody, which may be any other words in another world."""
 LARGEST = 9
@@ -38,8 +40,18 @@ def leaf(rng: Random, mark: str) -> str:
     return f"canary-{mark}-{rng.randrange(10**9)}"
 
 
+SYSTEMS = (LOINC, LOINC, "urn:oid:2.16.840.1.113883.6.90", "http://hl7.org/fhir/sid/icd-10-vn", "")
+KNOWN_CODES = ("B20", "z21", "F32.1", "7917-8", "O80")
+WORDS = ("Xét nghiệm HIV", "benh lau", "mang thai", "trầm cảm")
+
+
 def concept(rng: Random, mark: str) -> dict[str, Any]:
-    coding = {"system": LOINC, "code": leaf(rng, mark), "display": leaf(rng, mark)}
+    """A concept: mostly of canaries, now and then of a sensitive code or word by one of its other names."""
+    code = pick(rng, KNOWN_CODES) if rng.random() < 0.1 else leaf(rng, mark)
+    words = f"{pick(rng, WORDS)} " if rng.random() < 0.05 else ""
+    coding = {"system": pick(rng, SYSTEMS), "code": code, "display": f"{words}{leaf(rng, mark)}"}
+    if not coding["system"]:
+        del coding["system"]
     return {"coding": [coding], "text": leaf(rng, mark)}
 
 
@@ -64,7 +76,38 @@ def a_resource(rng: Random, kind: str, mark: str, targets: list[tuple[str, str]]
             "status": "final", "code": concept(rng, mark), "subject": to("Patient"), "valueString": leaf(rng, mark),
             "note": [{"text": leaf(rng, mark)}, {"text": leaf(rng, mark)}],
             "hasMember": [to("Observation"), to("Observation")],
+            "derivedFrom": [to("Observation", "Media", "QuestionnaireResponse")],
             "component": [{"code": concept(rng, mark), "valueString": leaf(rng, mark)}],
+            "referenceRange": [{"text": leaf(rng, mark), "low": {"unit": f"{leaf(rng, mark)} {leaf(rng, mark)}"}}],
+        },
+        "RiskAssessment": {
+            "status": "final", "subject": to("Patient"), "mitigation": leaf(rng, mark),
+            "basis": [to("Observation")],
+            "prediction": [{"rationale": leaf(rng, mark), "outcome": concept(rng, mark)}],
+        },
+        "QuestionnaireResponse": {
+            "status": "completed", "subject": to("Patient"),
+            "item": [{"linkId": "1", "item": [{"linkId": "2", "item": [{
+                "linkId": "3", "text": leaf(rng, mark),
+                "answer": [{"valueString": leaf(rng, mark), "item": [{"linkId": "4", "text": leaf(rng, mark)}]}],
+            }]}]}],
+        },
+        "Composition": {
+            "status": "final", "type": concept(rng, mark), "date": "2026-06-01", "author": [to("Organization")],
+            "title": leaf(rng, mark), "section": [{"title": leaf(rng, mark), "entry": [to(), to()]}],
+        },
+        "Group": {
+            "type": "person", "actual": True, "name": leaf(rng, mark), "quantity": 2,
+            "member": [{"entity": to("Patient")}, {"entity": to("Patient")}],
+        },
+        "Media": {
+            "status": "completed", "subject": to("Patient"),
+            "content": {"contentType": "image/png", "title": leaf(rng, mark),
+                        "url": f"urn:{leaf(rng, mark)}", "size": 7},
+        },
+        "Bundle": {
+            "type": "searchset", "total": 3,
+            "entry": [{"resource": {"resourceType": "Patient", "name": [{"text": leaf(rng, mark)}]}}],
         },
         "Condition": {"subject": to("Patient"), "code": concept(rng, mark), "note": [{"text": leaf(rng, mark)}]},
         "DiagnosticReport": {
@@ -83,10 +126,13 @@ def a_resource(rng: Random, kind: str, mark: str, targets: list[tuple[str, str]]
         "Organization": {"name": leaf(rng, mark), "partOf": to("Organization")},
         "Flag": {"status": "active", "code": concept(rng, mark), "subject": to("Patient")},
         "DocumentReference": {
+            "extension": [{"url": ABSENT, "valueCode": leaf(rng, mark)}],
             "status": "current", "subject": to("Patient"),
             "content": [{"attachment": {"contentType": "text/plain", "url": f"urn:{leaf(rng, mark)}"}}],
         },
     }  # fmt: skip
+    if kind in ("Bundle", "Composition", "QuestionnaireResponse"):
+        shared["identifier"] = shared["identifier"][0]
     return shared | own[kind]
 
 

@@ -11,7 +11,7 @@ from consent.model import Decision, Disclosure, Facts
 from consent.vocabulary import DATA_CLASS_SYSTEM, INLINE_LABEL_URL, NO_REDISCLOSURE, DataClass, Event, Sector, View
 from tests.consent.world import AT, LOINC, agency, ask, child, item, line, order, policy, treating
 
-CANARY = "HIV-secret-canary"
+CANARY = "secret-canary"
 
 
 def entry(place: str, data_class: DataClass | None, /, **resource: Any) -> dict[str, Any]:
@@ -281,3 +281,45 @@ def test_a_narrative_inside_a_section_is_left_out() -> None:
     out = released(bundle, Sector.HEALTH, child(treating=(treating(),)))
     assert names(out) == ["composition"]
     assert "section" not in out["entry"][0]["resource"], "a section that stood by its text alone is no section (cmp-1)"
+
+
+def let_out(*resources: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the case worker gets of resources of a child's record."""
+    given = [entry(str(number), DataClass.DEMOGRAPHICS, **one) for number, one in enumerate(resources)]
+    from tests.consent.world import plan
+
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": given}
+    return [one["resource"] for one in released(bundle, Sector.SOCIAL, child(plans=(plan("social"),)))["entry"]]
+
+
+def test_a_total_leaves_only_where_all_of_it_does() -> None:
+    """R25: reveal no count. A group whose members stay has no quantity either."""
+    group = {"resourceType": "Group", "type": "person", "actual": True, "quantity": 2}
+    here, away = ({"entity": {"reference": f"urn:uuid:{name}"}} for name in ("1", "withheld"))
+    for members, expected in (([here, away], None), ([away], None), ([], None), ([here, here], 2)):
+        out = let_out(group | {"member": members}, {"resourceType": "Patient", "active": True})
+        assert out[0].get("quantity") == expected
+
+
+def test_a_bundle_within_the_bundle_stays() -> None:
+    """Nobody judged what is in it; nor does a resource inside an element leave."""
+    inner = {"resourceType": "Patient", "name": [{"family": CANARY}]}
+    bundle = {"resourceType": "Bundle", "type": "searchset", "total": 7, "entry": [{"resource": inner}]}
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "x", "resource": inner}]}
+    out = let_out(bundle, parameters, {"resourceType": "Patient", "active": True})
+    assert CANARY not in json.dumps(out)
+    assert [one["resourceType"] for one in out] == ["Patient"]
+
+
+def test_an_absent_reason_is_one_of_r4s() -> None:
+    """Invariants 11 and 14: an extension that is kept says a code of its value set and nothing else."""
+    url = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+    for code, kept in (("masked", True), ("unknown", True), (CANARY, False)):
+        (out,) = let_out({"resourceType": "Patient", "active": True, "extension": [{"url": url, "valueCode": code}]})
+        assert ("extension" in out) is kept
+
+
+def test_the_id_of_an_element_stays() -> None:
+    """Nothing in a release refers to it, and it can say anything."""
+    (out,) = let_out({"resourceType": "Patient", "name": [{"id": CANARY, "text": "Bé Mẫu"}]})
+    assert out["name"] == [{"text": "Bé Mẫu"}]

@@ -390,7 +390,7 @@ def support(key: str = "SU-1") -> Json:
             "category": [
                 {"coding": [{"system": f"{HUB_BASE}/CodeSystem/observation-category", "code": "support-need"}]}
             ],
-            "code": {"coding": [{"system": f"{HUB_BASE}/CodeSystem/support-need", "code": "flexible-attendance"}]},
+            "code": {"coding": [{"system": f"{HUB_BASE}/CodeSystem/support-need", "code": "absence-allowed"}]},
             "subject": reference("child"),
             "valueBoolean": True,
         },

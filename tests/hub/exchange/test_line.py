@@ -64,7 +64,7 @@ def test_the_story(world: World) -> None:
     world.say(CENTRE, support())
     world.deliver_all()
     (needs,) = world.received(SCHOOL)
-    assert "flexible-attendance" in str(needs)
+    assert "absence-allowed" in str(needs)
     assert "125667009" not in str(needs)
 
     # The shelter is on the team, and learns nothing until the child and her mother consent.
