@@ -91,14 +91,14 @@ def refine(mine, found, profile):
 
 def matches(effective, ask, item, purpose):
     """Whether everything in effect covers the item: True, False or "unsure"."""
-    data_class, party, stated = str(item.data_class), ask.recipient.references, set(effective)
+    party, named = {*ask.recipient.references}, {one["reference"]["reference"] for one in effective.get("actor", [])}
     purposes = {one["code"] for one in effective.get("purpose", [])}
-    wrong = "actor" in stated and not any(one["reference"]["reference"] in party for one in effective["actor"])
-    wrong = wrong or ("securityLabel" in stated and not item.labels & {s["code"] for s in effective["securityLabel"]})
-    wrong = wrong or ("class" in stated and data_class not in {one["code"] for one in effective["class"]})
-    vague = "purpose" in stated and (not purpose or "XYZZY" in purposes)
-    wrong = wrong or ("purpose" in stated and not vague and purpose not in purposes)
-    return False if wrong else "unsure" if vague or "doubt" in stated else True
+    wrong = "actor" in effective and not named & {*party, "Group/unknown"}
+    wrong |= "securityLabel" in effective and not item.labels & {s["code"] for s in effective["securityLabel"]}
+    wrong = wrong or ("class" in effective and str(item.data_class) not in {one["code"] for one in effective["class"]})
+    vague = "purpose" in effective and (not purpose or "XYZZY" in purposes)
+    wrong = wrong or ("purpose" in effective and not vague and purpose not in purposes)
+    return False if wrong else "unsure" if vague or "doubt" in effective or (named and not named & party) else True
 
 
 def anywhere(provision, test, top=True):

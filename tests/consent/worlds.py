@@ -122,6 +122,8 @@ def a_provision(rng: Random, sector: Sector, depth: int = 0) -> dict[str, Any]:
         built["modifierExtension"] = [{"url": "urn:unknown", "valueBoolean": True}]
     if chance(rng, 40):
         built["purpose"] = [{"system": REASONS, "code": "XYZZY"}]
+    if chance(rng, 40):
+        built["actor"] = [{"reference": {"reference": "Group/unknown"}}]
     if depth and chance(rng, 20):
         del built["type"]
     if depth < 2 and chance(rng, 2):
