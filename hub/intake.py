@@ -27,7 +27,6 @@ from hub.envelope import Acknowledgement, Envelope
 from hub.errors import Busy, Conflict, Fault, Forbidden, KeyLost, NotFound, Refused, TooLarge
 from hub.identity import Match
 from hub.parts import Parts
-from hub.pictures import with_pictures
 from hub.states import MessageState, StrandState
 from hub.storage import attempts, audits, deliveries, messages, persons, strands, tasks
 from hub.storage.ids import new_id
@@ -75,12 +74,8 @@ def read(parts: Parts, envelope: Envelope) -> Heard:
         note_refusal(parts, envelope.agency, envelope.transport, _type(pack, envelope, context), refusal)
         raise Refused(str(refusal), faults=(_fault(refusal),)) from refusal
     faults = unsound(reading)
-    strands = () if faults else tuple((_labelled(parts, each.bundle), dict(each.leaves)) for each in reading.strands)
+    strands = () if faults else tuple((label(each.bundle, parts.policy), dict(each.leaves)) for each in reading.strands)
     return Heard(envelope, pack, reading, faults, tuple(reading.loss), strands, at)
-
-
-def _labelled(parts: Parts, said: Bundle) -> Bundle:
-    return with_pictures(label(said, parts.policy), said)
 
 
 def unsound(reading: Reading) -> tuple[Fault, ...]:

@@ -25,9 +25,9 @@ from hub.storage.store import Store
 from tests.conftest import SetClock
 from tests.fakes.evidence import PICTURE, WORDS, evidence, for_officer, photograph
 from tests.fakes.world import (
-    CENTRE,
     HOSPITAL,
     POLICE,
+    SCHOOL,
     SHELTER,
     STAND_IN,
     Json,
@@ -512,10 +512,10 @@ def test_a_preview_says_that_an_officer_has_to_be_named(world: World, lang: Any)
 
 
 def test_a_preview_does_not_ask_for_a_name_where_none_helps(world: World) -> None:
-    """The centre would not see photographs whoever were named."""
-    world.fact("team", {"agency": CENTRE, "role": "owner"})
+    """The school would not see photographs whoever were named."""
+    world.fact("team", {"agency": SCHOOL, "role": "school"})
     world.say(HOSPITAL, evidence())
-    for each in shown(world, CENTRE, lang="en")["withheld"]:
+    for each in shown(world, SCHOOL, lang="en")["withheld"]:
         assert ONLY_AN_OFFICER["en"] not in each["explanation"]
 
 
