@@ -165,6 +165,8 @@ def _sayer(row: Row, env: Env) -> Callable[[Place], list[tuple[Slot, Any]]]:
                 found.append((slot, value))
         if not slots and keeps:
             for slot in ledger.slots(at.element, (*steps[:-1], paths.Step(f"_{name}", False)), at.own):
+                if not again and not ledger.fresh(slot):
+                    continue
                 value = original_code(slot[0][slot[1]].get("extension"), env.material.pack_id, keeps)
                 if value is not None:
                     found.append((slot, value))

@@ -99,3 +99,13 @@ def test_repeats_are_numbered_across_their_groups() -> None:
     changed = pack(manifest, oru=rows)
     reading = read(message("PID|1||BN1^^^BV^MR", "NK1|1|A", "NK1|1|B"), changed)
     assert [loss.place for loss in reading.loss if loss.kind is LossKind.NORMALISE] == ["NK1[2]-1"]
+
+
+def test_a_code_that_is_kept_is_said_once() -> None:
+    """What another row has said of a kept code is not said again elsewhere."""
+    rows = ORU.replace(
+        "          - {at: PID-8, to: gender, codes: codes/sex.csv}\n",
+        "          - {at: PID-8, to: gender, codes: codes/sex.csv, unknown: keep}\n"
+        "          - {at: PID-9, to: gender, codes: codes/sex.csv, unknown: keep}\n",
+    )
+    assert said(rows, message("PID|1||BN1^^^BV^MR|||||ZZ9"))[-1] == "PID|||BN1^^^BV^MR|||||ZZ9"
