@@ -43,8 +43,9 @@ class Declared:
         return any(place in self.writers.get(target, ()) for target in self.targets.get(place, ()))
 
     def moved_to(self, place: str) -> set[str]:
-        """The places that what is read at a place is written to instead."""
-        return {writer for target in self.targets.get(place, ()) for writer in self.writers.get(target, ())}
+        """The places that what is read at a place is written to instead, as far as it is not written back to it."""
+        written = (self.writers.get(target, set()) for target in self.targets.get(place, ()))
+        return {other for writers in written if place not in writers for other in writers}
 
     def lost_in(self, place: str, lost: Iterable[str]) -> bool:
         """Whether a canonical place that a source place goes to is among those which the writer reports as lost."""

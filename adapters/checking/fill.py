@@ -45,6 +45,8 @@ class Filler:
     """Nodes that a `when` has said; their values stay."""
     banned: dict[tuple[int, tuple[str, ...]], Branch] = field(default_factory=dict)
     """Places that a `when` wants absent."""
+    anything: dict[int, Branch] = field(default_factory=dict)
+    """Nodes that a `when` only wants present; the row that reads them says what may stand there."""
     several: dict[tuple[int, str], Branch] = field(default_factory=dict)
     """Places that a `when` wants repeated."""
     keys: frozenset[str] = frozenset()
@@ -70,6 +72,10 @@ class Filler:
         if pattern in self.closed or (steps and steps[-1] in self.keys):
             return False
         return not any((id(base), steps[:count]) in self.banned for count in range(1, len(steps) + 1))
+
+    def _open(self, spot: Spot, stack: Stack) -> bool:
+        base, pattern = self._locate(spot, stack)
+        return self._may(pattern, base, spot.steps)
 
     def _wants(self, plan: Plan, force: bool) -> bool:
         if self.added > self.habits.most and not plan.needed:
@@ -115,8 +121,9 @@ class Filler:
         if not self._holds(plan.when, stack, node):
             return
         if steps and self._drops(plan, node, pattern):
-            _take_out(base, node)
-        elif steps == () or plan.inner or self.making.chance.yes(self.habits.change):
+            take_out(base, node)
+        elif steps == () or plan.inner or id(node) in self.anything or self.making.chance.yes(self.habits.change):
+            self.anything.pop(id(node), None)
             self._fill(plan, node, pattern, stack, False)
 
     def _drops(self, plan: Plan, node: Branch, pattern: str) -> bool:
@@ -149,13 +156,15 @@ class Filler:
             if plan is None:
                 continue
             if len(found) > 1 and self._drops(plan, node, pattern):
-                _take_out(base, node)
+                take_out(base, node)
             elif plan.inner or self.making.chance.yes(self.habits.change):
                 self._fill(plan, node, pattern, stack, False)
         for _ in range(self._more(group, base, steps, len(found), force)):
             plan = self.making.chance.one(group)
             node = reach(base, steps, True, self.codec)
             node.repeats = True
+            self._impose(plan.when, stack, node)
+            plan = next((one for one in group if self._holds(one.when, stack, node)), plan)  # who will read it
             self._fill(plan, node, pattern, stack, True)
 
     def _more(self, group: Sequence[Plan], base: Branch, steps: tuple[str, ...], there: int, force: bool) -> int:
@@ -187,11 +196,13 @@ class Filler:
         if option is not current:
             if not self._possible(option, stack):
                 option = current or option
+            elif plan.spot is not None and not self._open(plan.spot, stack):
+                option = current or option  # what is left as it stands is not taken out
             elif plan.spot is not None:
                 base = self._locate(plan.spot, stack)[0]
                 for node in places.walk(base, plan.spot.steps):
                     if id(node) not in self.fixed and isinstance(node, Branch):
-                        _take_out(base, node)
+                        take_out(base, node)
             self._impose(option.when, stack, None)
         self._one(option, stack, True)
 
@@ -248,13 +259,15 @@ class Filler:
             if condition.values == (ABSENT,):
                 for found in places.walk(base, steps):
                     if isinstance(found, Branch) and found is not base:
-                        _take_out(base, found)
+                        take_out(base, found)
                 self.banned[(id(base), steps)] = base
             elif "[" in steps[-1] if steps else False:
                 self.several[(id(base), steps[0].partition("[")[0])] = base
             elif condition.values == (PRESENT,):
                 if steps and not places.walk(base, steps):
-                    self._say(reach(base, steps, False, self.codec), self.making.key())
+                    there = reach(base, steps, False, self.codec)
+                    self._say(there, self.making.key())
+                    self.anything[id(there)] = there
             else:
                 there = reach(base, steps, False, self.codec)
                 text = condition.values[0] if self.making.chance.yes(75) else self.making.chance.one(condition.values)
@@ -292,14 +305,14 @@ def _says(node: Branch) -> bool:
     return node.value is not None or any(_says(child) for child in node.nodes)
 
 
-def _take_out(base: Branch, node: Branch) -> None:
+def take_out(base: Branch, node: Branch) -> None:
     """Take a node out from wherever it stands below `base`; others may hold it too, so it is emptied."""
     node.value, node.state, node.nodes = None, State.EMPTY, []
     for child in base.nodes:
         if child is node:
             base.nodes = [one for one in base.nodes if one is not node]
             return
-        _take_out(child, node)
+        take_out(child, node)
 
 
 def _there(base: Branch, step: str) -> list[Branch]:

@@ -14,7 +14,7 @@ from adapters.checking.bundles import BundleMaker
 from adapters.checking.chance import Chance, Pick
 from adapters.checking.context import CONTEXT
 from adapters.checking.disguise import disguised
-from adapters.checking.fill import Filler, Habits, give, reach
+from adapters.checking.fill import Filler, Habits, give, reach, take_out
 from adapters.checking.places import bare, below
 from adapters.checking.plan import Planner, Plans
 from adapters.checking.values import Making, date_text
@@ -211,8 +211,7 @@ class Maker:
             holder.nodes.insert(holder.nodes.index(found[-1]) + 1, _copy(chance.one(found)))
 
     def _say(self, root: Branch, place: str, text: str) -> None:
-        steps = places.parse(place, (Cursor(self.codec, self.message.grammar),)).steps
-        give(reach(root, steps, False, self.codec), text, self.codec)
+        give(reach(root, self._steps(place), False, self.codec), text, self.codec)
 
     def _constants(self, root: Branch) -> None:
         for place, text in self.message.put.items():
@@ -235,13 +234,35 @@ class Maker:
                 self._try(root, leaf.place, f"MAU-{leaf.name.upper()}")
         for place, values in self.message.when.items():
             if values == (PRESENT,):
-                steps = places.parse(place, (Cursor(self.codec, self.message.grammar),)).steps
-                if not places.walk(root, steps):
-                    self._say(root, place, making.key())
+                for part, steps in self._parts(root, place):
+                    if not places.walk(part, steps):
+                        give(reach(part, steps, False, self.codec), making.key(), self.codec)
             elif values != (ABSENT,):
-                self._say(root, place, making.chance.one(values))
+                text = making.chance.one(values)
+                if text != ABSENT:
+                    self._say(root, place, text)
+                else:
+                    for node in places.walk(root, self._steps(place)):
+                        assert isinstance(node, Branch)
+                        take_out(root, node)
         if self.message.event_codes is not None and scratch:
             self._say(root, self.message.event_at, making.chance.one(sorted(self.message.event_codes.reads)))
+
+    def _parts(self, root: Branch, place: str) -> Iterator[tuple[Branch, tuple[str, ...]]]:
+        """Where a place stands that makes the message its type: in each child's part, when it stands in one. What is
+        said of two children in two types is two messages, and nobody could say the part without it alone.
+        """
+        steps = self._steps(place)
+        part = self._steps(self.message.strand) if self.message.strand and self.message.grammar else ()
+        if not part or steps[: len(part)] != part:
+            yield root, steps
+            return
+        for node in places.walk(root, part):
+            assert isinstance(node, Branch)
+            yield node, steps[len(part) :]
+
+    def _steps(self, place: str) -> tuple[str, ...]:
+        return places.parse(place, (Cursor(self.codec, self.message.grammar),)).steps
 
     def _foreign(self, root: Branch, making: Making) -> None:
         """Something that no row knows, which must come back to its sender and go nowhere else."""

@@ -210,7 +210,7 @@ class _Return:
         reported: dict[str, set[LossKind]] = {}
         for loss in self.reading.loss:
             reported.setdefault(bare(loss.place, codec), set()).add(loss.kind)
-        moved = {place for one in before if not declared.written(one[0]) for place in declared.moved_to(one[0])}
+        moved = {place for one in before for place in declared.moved_to(one[0])}
         there = {place for place, _ in after}
         gone, new = {place for place, _ in before - after}, {place for place, _ in after - before}
         for place in sorted(gone):
@@ -226,8 +226,17 @@ class _Return:
         for place in sorted(new):
             if place in declared.said or place in moved:
                 continue
-            if not _kinds(place, reported) - {LossKind.DROP}:
+            if not _kinds(place, reported) - {LossKind.DROP} and not self._joined(place, reported):
                 yield Breach(2, place, "appears, and no default, context or where declares it")
+
+    def _joined(self, place: str, reported: dict[str, set[LossKind]]) -> bool:
+        """Whether what is written at a place was read at one that is only read, and joined there with what stands
+        elsewhere: it then says what the other said, as it would at its own place.
+        """
+        return any(
+            place in self.declared.moved_to(other) and LossKind.MERGE in _kinds(other, reported)
+            for other in self.declared.targets
+        )
 
     def _head(self, place: str) -> bool:
         if isinstance(self.pack, BundlePack):

@@ -170,8 +170,16 @@ def format_constant(row: Row, env: Env) -> Reader:
 def _is_ordinal(frame: Frame, said: str) -> bool:
     """Whether a number is that of the repeat that a frame stands on, from 1."""
     above = frame.up.node if frame.up is not None else None
-    siblings = above.by.get(frame.node.name, []) if isinstance(above, Group) else []
+    siblings = _named(above, frame.node.name) if isinstance(above, Group) else []
     if not siblings or not said.isascii() or not said.isdigit() or len(said) > 6 or said[0] == "0":
         return said == "1"
     number = int(said)
     return number <= len(siblings) and siblings[number - 1] is frame.node
+
+
+def _named(group: Group, name: str) -> list[Any]:
+    """The repeats that a place of that name has in a group, in it or in groups below it (PR1 in PROCEDURE)."""
+    found = group.by.get(name)
+    if found:
+        return list(found)
+    return [node for below in group.nodes if isinstance(below, Group) for node in _named(below, name)]

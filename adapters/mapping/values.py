@@ -167,7 +167,12 @@ def _jsonata(row: Row, inner: Transform) -> Transform:
 
     def write(value: Any, walk: Noting, place: str) -> Any:
         said = inner.write(value, walk, place)
-        return None if backward is None or said is None else backward(said, place)
+        if backward is None or said is None:
+            return None
+        try:
+            return backward(said, place)
+        except Unmappable:
+            return None  # nothing that this pack reads: it stays over as loss
 
     return Transform(read, write)
 

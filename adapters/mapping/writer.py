@@ -9,15 +9,15 @@ from adapters.mapping import paths, places
 from adapters.mapping.carrying import ORDINAL
 from adapters.mapping.choosing import disjoint
 from adapters.mapping.claims import claim_writer
-from adapters.mapping.conditions import asserter
+from adapters.mapping.conditions import asserter, tests_of
 from adapters.mapping.env import Env
 from adapters.mapping.ledger import Place, missing
 from adapters.mapping.making import item_tests, linked, making
-from adapters.mapping.paths import Path, Slot
+from adapters.mapping.paths import ABSENT, PRESENT, Path, Slot
 from adapters.mapping.putting import node_maker, nothing, put_value
 from adapters.mapping.rows import Row
 from adapters.mapping.values import compile_value, original_code
-from adapters.tree import Branch
+from adapters.tree import Branch, State
 
 Writer = Callable[[Place], bool]
 """Says what it is for at a place; True when it said something of the bundle."""
@@ -44,7 +44,7 @@ def _compile_rows(rows: Sequence[Row], env: Env) -> Writer:
             if group is not None:
                 writers.append(_each(group, env))
         else:
-            writers.append(_compile(row, env))
+            writers.append(_only_if(row, env, _compile(row, env)))
 
     def write(at: Place) -> bool:
         said = False
@@ -62,6 +62,28 @@ def _shares(row: Row) -> bool:
 
 def _share(row: Row) -> tuple[str, ...]:
     return (row.each, row.to.split("[")[0], row.make, row.link, row.find)
+
+
+def _only_if(row: Row, env: Env, writer: Writer) -> Writer:
+    """A row that is only written (`direction: out`) speaks when what has been written so far is as its `when` wants it:
+    something there (`$present`), or nothing (`$absent`).
+    """
+    if row.direction != "out" or not row.place:
+        return writer
+    own = env.place(row.place, row)
+    tests = [test for test in tests_of(row, env, own) if test.values in ((PRESENT,), (ABSENT,))]
+    if not tests:
+        return writer
+
+    def write(at: Place) -> bool:
+        for test in tests:
+            above, steps = (own.up, (*own.steps, *test.place.steps)) if test.up < 0 else (test.up, test.place.steps)
+            found = places.walk(at.above(above).branch, steps)
+            if any(node.state is State.VALUE for node in found) != (test.values == (PRESENT,)):
+                return False
+        return writer(at)
+
+    return write
 
 
 def _compile(row: Row, env: Env) -> Writer:
@@ -88,13 +110,14 @@ def _value(row: Row, env: Env) -> Writer:
     many = bool(row.each)
 
     def write(at: Place) -> bool:
-        done = False
+        done = filled = False
         ledger = at.ledger
         if tests and not paths.holds(at.element, tests):
             return False
         for slot, value in say(at):
             branch, undo = make(at, many)
             if not put_value(branch, value):
+                filled = places.leaf(branch)[0] is not None  # another row has said something else here
                 undo()
                 break
             ledger.use(*slot)
@@ -104,7 +127,7 @@ def _value(row: Row, env: Env) -> Writer:
                 break
         if done:
             ledger.use_tests(at.element, tests)
-        elif row.required:
+        elif row.required and not filled:
             raise missing(_told(at, path), "the recipient's format requires it")
         elif row.out:
             _say_constant(at, make(at, False)[0], row.out)
@@ -142,6 +165,8 @@ def _sayer(row: Row, env: Env) -> Callable[[Place], list[tuple[Slot, Any]]]:
                 found.append((slot, value))
         if not slots and keeps:
             for slot in ledger.slots(at.element, (*steps[:-1], paths.Step(f"_{name}", False)), at.own):
+                if not again and not ledger.fresh(slot):
+                    continue
                 value = original_code(slot[0][slot[1]].get("extension"), env.material.pack_id, keeps)
                 if value is not None:
                     found.append((slot, value))
@@ -170,7 +195,7 @@ def _whole(row: Row, env: Env) -> Writer:
         else:
             found = found[:1]
             text = str(found[0][1])
-            pieces = text.split(row.join) if row.join else text.split(row.by or " ", len(targets) - 1)
+            pieces = _repeats(text, row.join) if row.join else text.split(row.by or " ", len(targets) - 1)
         done = False
         for number, piece in enumerate(pieces):
             place = targets[0] if not row.parts else targets[number]
@@ -185,6 +210,22 @@ def _whole(row: Row, env: Env) -> Writer:
         return done
 
     return write
+
+
+def _repeats(text: str, mark: str) -> list[str]:
+    """What is said in repeats, none of them empty, since nobody would read that one: empty lines stay."""
+    pieces: list[str] = []
+    empty = ""
+    for piece in text.split(mark):
+        if piece:
+            pieces.append(empty + piece)
+            empty = ""
+        else:
+            empty += mark
+    if not pieces:
+        return [text]
+    pieces[-1] += empty
+    return pieces
 
 
 def _each(group: list[Row], env: Env) -> Writer:

@@ -25,3 +25,11 @@ def test_what_no_limit_reaches_does_not_load(text: str) -> None:
     """Repeated groups, ranges and padding run outside the interpreter's steps: a pack with one does not load."""
     with pytest.raises(BrokenPack):
         Expression(text, ROW)
+
+
+def test_the_limit_is_one_of_steps() -> None:
+    """The same value gets the same answer on a busy machine as on an idle one: what is counted is steps."""
+    short = Expression('$join($split($, "").($uppercase($)))', ROW)
+    assert short("a" * 1000, "PID[1]-5") == "A" * 1000
+    with pytest.raises(Unmappable):
+        short("a" * 20_000, "PID[1]-5")

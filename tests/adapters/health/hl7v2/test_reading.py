@@ -224,3 +224,14 @@ def test_a_later_message_finds_the_same_resources() -> None:
     assert [entry["fullUrl"] for entry in mine["entry"]] == [entry["fullUrl"] for entry in mine_later["entry"]]
     child = [packs.resources(found, "Patient")[0]["id"] for found in (mine, theirs)]
     assert child[0] != child[1]
+
+
+def test_a_visit_that_is_not_applicable_and_says_where_is_a_visit() -> None:
+    """PV1-2 N alone says that there is no visit; with a place and a doctor it is one, of no known class."""
+    raw = packs.sample(ID, "adt-a04-register.hl7").decode()
+    line = next(line for line in raw.split("\r") if line.startswith("PV1"))
+    fields = line.split("|")
+    full = packs.pack(ID).read(raw.replace(line, "|".join([*fields[:2], "N", *fields[3:]])).encode(), packs.CONTEXT)
+    assert packs.resources(full.strands[0].bundle, "Encounter")[0]["class"]["code"] == "NA"
+    bare = packs.pack(ID).read(raw.replace(line, "PV1|1|N").encode(), packs.CONTEXT)
+    assert not packs.resources(bare.strands[0].bundle, "Encounter")

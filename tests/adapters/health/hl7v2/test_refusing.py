@@ -122,3 +122,32 @@ def test_a_message_without_a_visit_class_says_where() -> None:
     with pytest.raises(Unmappable) as refusal:
         read(exam("|E|KCC", "|Q|KCC"))
     assert refusal.value.place == "PV1[1]-2"
+
+
+def test_a_cancellation_says_which_referral() -> None:
+    """REF^I14 without RF1-6 cancels nothing that anybody could name."""
+    raw = packs.sample(ID, "ref-i14-cancel.hl7").decode()
+    lines = raw.split("\r")
+    at = next(number for number, line in enumerate(lines) if line.startswith("RF1"))
+    fields = lines[at].split("|")
+    fields[6] = ""
+    with pytest.raises(Unmappable) as refusal:
+        read("\r".join([*lines[:at], "|".join(fields), *lines[at + 1 :]]).encode())
+    assert refusal.value.place.startswith("RF1")
+
+
+def test_a_file_without_its_bytes_is_refused() -> None:
+    """A file in a note whose Base64 is none is not read as a file with nothing in it."""
+    raw = packs.sample(ID, "mdm-t02-note.hl7").decode()
+    with pytest.raises(Malformed) as refusal:
+        read((raw.rstrip("\r") + "\rOBX|9|ED|PDF^Bản quét||^^^Base64^=không phải=||||||F\r").encode())
+    assert refusal.value.place.startswith("OBX")
+
+
+@pytest.mark.parametrize("said", ["|||12 Đường Thử^^Mẫu", "^^^&1.2.3&ISO||12 Đường Thử^^Mẫu"])
+def test_an_insurer_without_name_and_number_is_nobody(said: str) -> None:
+    """IN1 with an insurer's address only: FHIR holds no such Organization (org-1), and no coverage without one."""
+    raw = packs.sample(ID, "adt-a04-register.hl7").decode().rstrip("\r")
+    with pytest.raises(Unmappable) as refusal:
+        read(f"{raw}\rIN1|1|P1|{said}\r".encode())
+    assert "Coverage.payor" in refusal.value.why

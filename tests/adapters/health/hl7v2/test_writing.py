@@ -202,3 +202,50 @@ def test_a_vaccination_is_not_said_in_an_adt() -> None:
     writing = packs.pack(ID).write(packs.expected(ID, "vxu-v04-vaccination.hl7")[0], TO_HOSPITAL)
     assert any(loss.place.startswith("Immunization.") for loss in writing.loss)
     assert "Mẫu^Thị Thử An" in writing.raw.decode()
+
+
+def again(raw: str, type_: str) -> str:
+    """A message read, written, read and written again: the second time as the first."""
+    pack = packs.pack(ID)
+    reading = pack.read(raw.encode(), packs.CONTEXT)
+    assert reading.head.type == type_
+    context = packs.said_as_read(reading.strands[0], reading.head.fields)
+    first = pack.write(reading.strands[0].bundle, context).raw
+    second = pack.write(pack.read(first, packs.CONTEXT).strands[0].bundle, context).raw
+    assert second == first
+    return first.decode()
+
+
+def changed(name: str, *changes: tuple[str, str]) -> str:
+    """A sample with some of its text replaced."""
+    text = packs.sample(ID, name).decode()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def test_half_an_order_number_is_not_mixed_with_the_whole() -> None:
+    """OBR-2 without its authority comes back without it, though ORC-2 says one."""
+    raw = changed("oru-r01-forensic-result.hl7", ("OBR|1|GD-2026-0001^CQDT-MAU|", "OBR|1|GD-2026-0001|"))
+    written = again(raw, "ORU^R01^ORU_R01")
+    assert "OBR|1|GD-2026-0001|" in written
+    assert "ORC|RE|GD-2026-0001^CQDT-MAU|" in written
+
+
+def test_an_address_that_says_only_when_it_ended_is_still_electronic_mail() -> None:
+    """An Internet address without a number keeps saying that it is one."""
+    raw = changed("adt-a08-update.hl7", ("^PRN^PH^^^^^^^^^02800000001", "^^Internet^^^^^^^^^^^20300101"))
+    assert "^^Internet^^^^^^^^^^^20300101" in again(raw, "ADT^A08")
+
+
+def test_a_referrals_remark_is_not_a_results() -> None:
+    """With results and no visit, PV1-2 N stands between the last result and the remarks of the referral."""
+    order = "OBR|1|P1|F1|29463-7^Body weight^LN\rOBX|1|NM|29463-7^Body weight^LN||28.5\r"
+    raw = changed("ref-i12-forensic.hl7").rstrip("\r") + "\r" + order + "PV1|1|N\rNTE|1||Dữ liệu thử: của yêu cầu\r"
+    written = again(raw, "REF^I12").split("\r")
+    places = [line[:7] for line in written if line[:3] in ("OBX", "PV1", "NTE")]
+    assert places == ["OBX|1|N", "PV1|1|N", "NTE|1||"]
+    found = packs.pack(ID).read(raw.encode(), packs.CONTEXT).strands[0].bundle
+    assert not packs.resources(found, "Encounter")
+    assert len(packs.resources(found, "ServiceRequest")[0]["note"]) == 1
