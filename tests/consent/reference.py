@@ -132,9 +132,9 @@ def voices(ask, facts, at, item, years, guardians):
         if given > at or (withdrawn and not anywhere(root, permits)):
             continue
         answers = [tree(fact.resource, ask, item, purpose) for purpose in sorted(ask.purposes) or [""]]
-        words = [answer[0] if answer else None for answer in answers]
+        murky = anywhere(root, unclear)
+        words = ["unsure" if murky and a and a[0] == "permit" else a and a[0] for a in answers]
         word = next((one for one in ("deny", "unsure", None) if one in words), "permit")
-        word = "unsure" if word == "permit" and anywhere(root, unclear) else word
         stated |= (here := word in ("deny", "unsure") and any(a and a[0] != "permit" and a[1] for a in answers))
         no |= word == "unsure" or (word == "deny" and (here or not anywhere(root, permits)))
         old = facts.birth_date is None or str(fact.as_) in needs(age(facts.birth_date, given, facts.zone))
