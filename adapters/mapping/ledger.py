@@ -38,6 +38,8 @@ class Ledger:
     roles: dict[str, list[Json]] = field(default_factory=dict)
     refs: list[tuple[Json, tuple[Step, ...], str]] = field(default_factory=list)
     loss: list[Loss] = field(default_factory=list)
+    agreed: dict[tuple[int, tuple[str, ...]], Branch] = field(default_factory=dict)
+    """Places that several elements are said at alike, by the branch around them (kept, so that its id stays its own)."""
 
     def __post_init__(self) -> None:
         entries = self.bundle.get("entry") or [{}]
