@@ -13,7 +13,7 @@ _MOST: Final = 100
 
 
 def without_formatting(raw: str, marks: Separators) -> str:
-    """The raw text with highlighting and indents taken away, and skipped lines and blanks as such; all else as it stood."""
+    """The raw text without highlighting and indents, with skipped lines and blanks as such; all else as it stood."""
     return _commands(marks.escape).sub(lambda found: _said(found, marks), raw) if marks.escape in raw else raw
 
 

@@ -277,7 +277,7 @@ def _head_steps(codec: str, place: str) -> tuple[str, ...]:
 
 
 _NOT_MEANT = ("event", "type", "structure")
-"""Faults of a message type that was not meant for the bundle: a type that was meant says better why it cannot be written."""
+"""Faults of a type that was not meant for the bundle: one that was says better why it cannot be written."""
 
 
 def event_of(bundle: Bundle) -> Event:

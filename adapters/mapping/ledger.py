@@ -39,7 +39,7 @@ class Ledger:
     refs: list[tuple[Json, tuple[Step, ...], str]] = field(default_factory=list)
     loss: list[Loss] = field(default_factory=list)
     agreed: dict[tuple[int, tuple[str, ...]], Branch] = field(default_factory=dict)
-    """Places that several elements are said at alike, by the branch around them (kept, so that its id stays its own)."""
+    """Places that several elements are said at alike, with the branch around them (so that its id stays its own)."""
 
     def __post_init__(self) -> None:
         entries = self.bundle.get("entry") or [{}]

@@ -91,7 +91,7 @@ def _compile(row: Row, env: Env) -> Writer:
 
 
 def _agreeing(row: Row, env: Env, writer: Writer) -> Writer:
-    """What is said at one place of several elements (the unit of all repeats) is the same of each, or nothing is said."""
+    """What is said at one place of several elements (the unit of all repeats) is the same of each; else Unwritable."""
     place = env.place(row.place, row)
 
     def write(at: Place) -> bool:
