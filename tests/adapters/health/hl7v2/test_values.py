@@ -126,6 +126,13 @@ def test_text_goes_on_after_a_separator(kind: str) -> None:
     assert {loss.kind.value for loss in reading.loss if loss.place.startswith("OBX[1]-5")} == {"normalise"}
 
 
+def test_a_pointer_is_where_it_leads() -> None:
+    """RP has parts: the address is the value, what kind of file is there is loss."""
+    reading = read("RP", "https://pacs.example/1^^IM^PNG")
+    assert value(reading) == "https://pacs.example/1"
+    assert {"OBX[1]-5.3", "OBX[1]-5.4"} <= {loss.place for loss in reading.loss}
+
+
 def test_a_remark_and_a_reference_range_go_on_after_a_separator() -> None:
     """The same of NTE-3 and OBX-7."""
     reading = read("NM", "1", "10", rest="NTE|1||a^b&c~d\r")

@@ -159,10 +159,10 @@ def test_a_hamlet_stays_a_hamlet_beside_a_street_in_parts() -> None:
 
 
 def test_a_street_that_is_only_said_in_parts_is_the_line() -> None:
-    """Without the whole line its parts are what there is."""
+    """Without the whole line the street is what there is, with the house beside it."""
     reading = with_pid(11, "&Đường Mẫu&12^Tổ 3^TP HCM")
-    assert child(reading)["address"][0]["line"] == ["12 Đường Mẫu", "Tổ 3"]
-    assert pid(reading)[11] == "12 Đường Mẫu^Tổ 3^TP HCM"
+    assert child(reading)["address"][0]["line"] == ["Đường Mẫu", "Tổ 3"]
+    assert pid(reading)[11] == "Đường Mẫu&&12^Tổ 3^TP HCM"
 
 
 def test_a_telephone_of_an_unknown_type_is_kept() -> None:
