@@ -151,18 +151,19 @@ def with_pid(number: int, text: str) -> Reading:
 
 
 def test_a_hamlet_stays_a_hamlet_beside_a_street_in_parts() -> None:
-    """PID-11.1 may name the street and the house once more; they are no lines of their own, and nothing moves."""
+    """PID-11.1 may name the street and the house once more; they are no lines of their own, so nothing moves."""
     field = "12 Đường Mẫu&Đường Mẫu&12^Tổ 3^TP HCM"
     reading = with_pid(11, field)
     assert child(reading)["address"][0]["line"] == ["12 Đường Mẫu", "Tổ 3"]
-    assert pid(reading)[11] == field
+    assert pid(reading)[11] == "12 Đường Mẫu^Tổ 3^TP HCM"
+    assert {"PID[1]-11.1.2", "PID[1]-11.1.3"} <= {loss.place for loss in reading.loss}
 
 
 def test_a_street_that_is_only_said_in_parts_is_the_line() -> None:
-    """Without the whole line the street is what there is, with the house beside it."""
+    """Without the whole line house and street are what there is."""
     reading = with_pid(11, "&Đường Mẫu&12^Tổ 3^TP HCM")
-    assert child(reading)["address"][0]["line"] == ["Đường Mẫu", "Tổ 3"]
-    assert pid(reading)[11] == "Đường Mẫu&&12^Tổ 3^TP HCM"
+    assert child(reading)["address"][0]["line"] == ["12 Đường Mẫu", "Tổ 3"]
+    assert pid(reading)[11] == "12 Đường Mẫu^Tổ 3^TP HCM"
 
 
 def test_a_telephone_of_an_unknown_type_is_kept() -> None:
