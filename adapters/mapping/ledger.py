@@ -267,3 +267,8 @@ def role_types() -> Mapping[str, str]:
 def missing(place: str, why: str) -> Unwritable:
     """What is required and not there."""
     return Unwritable(place, "required", why)
+
+
+def unsayable(place: str, why: str) -> Unwritable:
+    """What is there, and may not be left out, and has no place."""
+    return Unwritable(place, "unsayable", why)

@@ -11,7 +11,7 @@ from adapters.mapping.choosing import disjoint
 from adapters.mapping.claims import claim_writer
 from adapters.mapping.conditions import asserter, tests_of
 from adapters.mapping.env import Env
-from adapters.mapping.ledger import Place, missing
+from adapters.mapping.ledger import Place, missing, unsayable
 from adapters.mapping.making import item_tests, linked, making
 from adapters.mapping.paths import ABSENT, PRESENT, Path, Slot
 from adapters.mapping.putting import node_maker, nothing, put_value
@@ -106,7 +106,9 @@ def _agreeing(row: Row, env: Env, writer: Writer) -> Writer:
         again, above.branch = _said_below(above.branch, place.steps), branch
         if again != held:
             kind = at.resources[-1].get("resourceType", "") if at.resources else ""
-            raise missing(f"{kind}.{row.to}".rstrip("."), "this format has one place for what is not the same of each")
+            raise unsayable(
+                f"{kind}.{row.to}".rstrip("."), "this format has one place for what is not the same of each"
+            )
         return said
 
     return write
@@ -483,7 +485,7 @@ def _choose(row: Row, env: Env) -> Writer:
                 return True
         if row.required:
             kind = at.resources[-1].get("resourceType", "") if at.resources else ""
-            raise missing(kind, "this format has no way to say its value")
+            raise unsayable(kind, "this format has no way to say its value")
         return False
 
     return write
