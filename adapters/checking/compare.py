@@ -84,6 +84,7 @@ def _details(row: Row) -> dict[str, Any]:
         "unknown codes": row.unknown if row.codes else "", "date": row.date, "default": row.default, "says": row.out,
         "prefix": row.prefix, "split": row.split, "join": row.join, "flag": row.bools, "key": row.key,
         "direction": row.direction if row.direction != "both" else "", "required": "yes" if row.required else "",
+        "text": "yes" if row.text else "", "agrees": "yes" if row.agrees else "",
     }  # fmt: skip
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from adapters.codecs.er7_text import without_formatting
+from adapters.codecs.er7_tree import Part
 from adapters.errors import Malformed
 from adapters.mapping import paths, places
 from adapters.mapping.conditions import walker
@@ -14,10 +16,11 @@ from adapters.mapping.putting import default_of, putter
 from adapters.mapping.rows import Row
 from adapters.mapping.short import is_plain, text_at
 from adapters.mapping.structure import Group
-from adapters.mapping.values import Transform, compile_value
+from adapters.mapping.values import Noting, Transform, compile_value
 from adapters.mapping.walk import Frame, Reader, Taker
+from adapters.mapping.ways import Imposer
 from adapters.pack import LossKind
-from adapters.tree import Node
+from adapters.tree import Node, State
 
 Put = Callable[[Frame, Any], bool]
 
@@ -75,6 +78,45 @@ def splitter(row: Row, path: Path, transform: Transform, put: Put) -> Taker:
     return take
 
 
+def parts_said(node: Node) -> list[Node]:
+    """The leaves that say something at a node: itself when it is undivided."""
+    found = [leaf for part in node.children() if part.state is not State.EMPTY for leaf in parts_said(part)]
+    return found or [node]
+
+
+def _text(node: Node, walk: Noting) -> tuple[str | None, list[Node]]:
+    """All of a field as text, and the leaves that it was; what does not come back as it stood is reported."""
+    if not isinstance(node, Part):
+        return _leaf(node)
+    if node.state is not State.VALUE:
+        return None, [node]
+    found, marks = parts_said(node), node.message.separators
+    raw = without_formatting(node.text, marks)
+    text = node.message.plain(raw, node)
+    if found != [node]:
+        for leaf in (node, *found):
+            walk.note(leaf.place, LossKind.NORMALISE, "a separator that is not escaped is part of the text")
+    elif raw != node.text or (marks.escape in text and f"{marks.escape}E{marks.escape}" not in raw):
+        walk.note(node.place, LossKind.NORMALISE, "formatting is not kept as such")
+    return text or None, found
+
+
+def texter(transform: Transform, put: Put, where: Imposer | None) -> Taker:
+    """One value that is free text."""
+
+    def take(frame: Frame, node: Node | None = None) -> bool:
+        value, found = _text(node or frame.node, frame.walk)
+        said = None if value is None else transform.read(value, frame.walk, found[0])
+        if said is None or not put(frame, said):
+            return False
+        frame.walk.seen.extend(found)
+        if where is not None:
+            where(frame.element)
+        return True
+
+    return take
+
+
 def joiner(row: Row, env: Env) -> Reader:
     """All repeats into one value."""
     path, place = env.path(row.to, row), env.place(row.each, row)
@@ -83,20 +125,26 @@ def joiner(row: Row, env: Env) -> Reader:
     put, walk_to, missing = putter(row, env, path), walker(place), when_missing(row, env)
 
     def read(frame: Frame) -> bool:
-        found = [places.leaf(node) for node in walk_to(frame)]
-        pieces = [(str(value), holder) for value, holder in found if value is not None]
+        found = [_text(node, frame.walk) if row.text else _leaf(node) for node in walk_to(frame)]
+        pieces = [(value, holders) for value, holders in found if value is not None]
         if not pieces:
             return missing is not None and missing(frame)
-        for value, holder in pieces:
+        for value, holders in pieces:
             if row.join in value:
-                frame.walk.note(holder.place, LossKind.NORMALISE, "the mark between repeats stands in a repeat")
-        said = transform.read(row.join.join(value for value, _ in pieces), frame.walk, pieces[0][1])
+                why = "the mark between repeats stands in a repeat"
+                frame.walk.note(holders[0].place, LossKind.NORMALISE, why)
+        said = transform.read(row.join.join(value for value, _ in pieces), frame.walk, pieces[0][1][0])
         if said is None or not put(frame, said):
             return False
-        frame.walk.seen.extend(holder for _, holder in pieces)
+        frame.walk.seen.extend(holder for _, holders in pieces for holder in holders)
         return True
 
     return read
+
+
+def _leaf(node: Node) -> tuple[str | None, list[Node]]:
+    value, holder = places.leaf(node)
+    return (None if value is None else str(value)), [holder]
 
 
 def parts_reader(row: Row, env: Env) -> Reader:

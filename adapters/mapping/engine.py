@@ -103,7 +103,7 @@ class RowPack:
                 try:
                     return script.write(bundle, context)
                 except Unwritable as found:
-                    fault = found
+                    fault = found if fault.kind in _NOT_MEANT else fault
         raise fault
 
     def _speech(self) -> Speech:
@@ -274,6 +274,10 @@ class RowPack:
 def _head_steps(codec: str, place: str) -> tuple[str, ...]:
     """The way to a header leaf, which is seen from the whole message."""
     return places.parse(place, (Cursor(codec),)).steps
+
+
+_NOT_MEANT = ("event", "type", "structure")
+"""Faults of a type that was not meant for the bundle: one that was says better why it cannot be written."""
 
 
 def event_of(bundle: Bundle) -> Event:

@@ -38,6 +38,8 @@ class Ledger:
     roles: dict[str, list[Json]] = field(default_factory=dict)
     refs: list[tuple[Json, tuple[Step, ...], str]] = field(default_factory=list)
     loss: list[Loss] = field(default_factory=list)
+    agreed: dict[tuple[int, tuple[str, ...]], Branch] = field(default_factory=dict)
+    """Places that several elements are said at alike, with the branch around them (so that its id stays its own)."""
 
     def __post_init__(self) -> None:
         entries = self.bundle.get("entry") or [{}]
@@ -265,3 +267,8 @@ def role_types() -> Mapping[str, str]:
 def missing(place: str, why: str) -> Unwritable:
     """What is required and not there."""
     return Unwritable(place, "required", why)
+
+
+def unsayable(place: str, why: str) -> Unwritable:
+    """What is there, and may not be left out, and has no place."""
+    return Unwritable(place, "unsayable", why)

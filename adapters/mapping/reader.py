@@ -13,7 +13,9 @@ from adapters.mapping.carrying import (
     format_constant,
     joiner,
     parts_reader,
+    parts_said,
     splitter,
+    texter,
     transform_of,
     when_missing,
 )
@@ -223,6 +225,9 @@ def _value(row: Row, env: Env) -> Taker:
     leaf, read_value = places.leaf, transform.read
     if row.split:
         return splitter(row, path, transform, put)
+    if row.text:
+        return texter(transform, put, where)
+    whole = env.strict and row.required
 
     def take(frame: Frame, node: Node | None = None) -> bool:
         node = node or frame.node
@@ -231,6 +236,8 @@ def _value(row: Row, env: Env) -> Taker:
             if env.strict and node.state is State.VALUE:
                 raise Unmappable(node.place, "value", "a plain value is expected here")
             return False
+        if whole and holder is not node and len(parts_said(node)) > 1:
+            raise Unmappable(node.place, "parts", "one value is expected here, and it has parts")
         said = read_value(value, frame.walk, holder)
         if said is None or not put(frame, said):
             return False

@@ -57,6 +57,10 @@ class Row:
     leave: str = ""
     """How many of the values the rows after this one are to have (on write)."""
     join: str = ""
+    text: bool = False
+    """Free text (ER7): separators that stand in it are part of it, formatting is not."""
+    agrees: bool = False
+    """On write: its place says the same of everything that stands there, or nothing is said at all."""
     prefix: str = ""
     date: tuple[str, ...] = ()
     decimal: str = ""
@@ -124,6 +128,8 @@ def parse_row(raw: Mapping[str, Any], source: str) -> Row:
         required=raw.get("required") == "yes",
         date=texts(raw.get("date")),
         integer=raw.get("integer") == "yes",
+        text=raw.get("text") == "yes",
+        agrees=raw.get("agrees") == "yes",
         bools={name: texts(values) for name, values in raw.get("bool", {}).items()},
         jsonata=raw.get("jsonata", {}),
     )
@@ -145,6 +151,10 @@ def _check(row: Row) -> None:
         raise row.fail("a pack cannot make consent: say it as a claim")
     if row.join and not row.each:
         raise row.fail("join needs each")
+    if row.text and (row.split or row.parts or row.is_block or not row.to):
+        raise row.fail("text goes with a row that carries one value")
+    if row.agrees and not row.at:
+        raise row.fail("agrees needs at")
     if row.same and not row.key:
         raise row.fail("same: merge needs a key")
     if row.item and not row.link:

@@ -33,7 +33,7 @@ _TOKEN: Final = {
 _URNS: Final = {"urn:oid:": "oid", "urn:uuid:": "uuid"}
 _ANY_TOKEN: Final = re.compile(r"\S+")
 _BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
-_DECIMAL: Final = re.compile(r"[+-]?\d{1,30}([.,]\d{1,30})?")
+_DECIMAL: Final = re.compile(r"[+-]?(\d{1,30}([.,]\d{0,30})?|[.,]\d{1,30})")
 _USUAL_DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,6})?")
 """What :class:`decimal.Decimal` says back as it stood."""
 _FHIR_DECIMAL: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")

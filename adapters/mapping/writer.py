@@ -11,7 +11,7 @@ from adapters.mapping.choosing import disjoint
 from adapters.mapping.claims import claim_writer
 from adapters.mapping.conditions import asserter, tests_of
 from adapters.mapping.env import Env
-from adapters.mapping.ledger import Place, missing
+from adapters.mapping.ledger import Place, missing, unsayable
 from adapters.mapping.making import item_tests, linked, making
 from adapters.mapping.paths import ABSENT, PRESENT, Path, Slot
 from adapters.mapping.putting import node_maker, nothing, put_value
@@ -87,6 +87,50 @@ def _only_if(row: Row, env: Env, writer: Writer) -> Writer:
 
 
 def _compile(row: Row, env: Env) -> Writer:
+    return _agreeing(row, env, _plain(row, env)) if row.agrees else _plain(row, env)
+
+
+def _agreeing(row: Row, env: Env, writer: Writer) -> Writer:
+    """What is said at one place of several elements (the unit of all repeats) is the same of each; else Unwritable."""
+    place = env.place(row.place, row)
+
+    def write(at: Place) -> bool:
+        above, agreed = at.above(place.up), at.ledger.agreed
+        branch = above.branch
+        key, held = (id(branch), place.steps), _said_below(branch, place.steps)
+        if key not in agreed and not held:
+            agreed[key] = branch
+            return writer(at)
+        above.branch = Branch(branch.name)
+        said = writer(at)
+        again, above.branch = _said_below(above.branch, place.steps), branch
+        if again != held:
+            kind = at.resources[-1].get("resourceType", "") if at.resources else ""
+            raise unsayable(
+                f"{kind}.{row.to}".rstrip("."), "this format has one place for what is not the same of each"
+            )
+        return said
+
+    return write
+
+
+def _said_below(branch: Branch, steps: tuple[str, ...]) -> list[tuple[str, Any]]:
+    """What stands at a place, part by part."""
+    found: list[tuple[str, Any]] = []
+
+    def add(node: Branch, way: str) -> None:
+        if node.value is not None:
+            found.append((way, node.value))
+        for child in node.nodes:
+            add(child, f"{way}.{child.name}")
+
+    for node in places.walk(branch, steps):
+        if isinstance(node, Branch):
+            add(node, "")
+    return found
+
+
+def _plain(row: Row, env: Env) -> Writer:
     if row.choose:
         return _choose(row, env)
     if row.claim:
@@ -163,6 +207,8 @@ def _sayer(row: Row, env: Env) -> Callable[[Place], list[tuple[Slot, Any]]]:
                 value = original_code(held.get("extension"), env.material.pack_id, keeps)
             if value is not None:
                 found.append((slot, value))
+            elif row.default and row.codes and held == row.default:
+                ledger.use(*slot)  # the format has no word for it: who says nothing says this
         if not slots and keeps:
             for slot in ledger.slots(at.element, (*steps[:-1], paths.Step(f"_{name}", False)), at.own):
                 if not again and not ledger.fresh(slot):
@@ -437,6 +483,9 @@ def _choose(row: Row, env: Env) -> Writer:
                 at.ledger.use_tests(at.element, tests)
                 assert_when(at, at.branch)
                 return True
+        if row.required:
+            kind = at.resources[-1].get("resourceType", "") if at.resources else ""
+            raise unsayable(kind, "this format has no way to say its value")
         return False
 
     return write

@@ -9,8 +9,8 @@ ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = ROOT / "adapters" / "mapping" / "schema"
 
 ROW_KEYS = (
-    "as at bool by choose claim class codes date decimal default direction each find integer item join jsonata key "
-    "label leave link make of out parts prefix ref required rows same shape split to unknown when where"
+    "agrees as at bool by choose claim class codes date decimal default direction each find integer item join jsonata "
+    "key label leave link make of out parts prefix ref required rows same shape split text to unknown when where"
 )
 MANIFEST_KEYS = "charset classes codec dialects head id media-types messages names namespaces titles version versions"
 MESSAGE_KEYS = "answer direction event group loss map put refs root schema strand structure type validate when where"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 import pytest
 
@@ -127,3 +128,55 @@ def test_what_calls_itself_an_oid_and_is_none_is_lost_alone() -> None:
     number = packs.resources(reading.strands[0].bundle, "Patient")[0]["identifier"][0]
     assert (number["value"], "system" in number) == ("BN-0001", False)
     assert "PID[1]-3.4.2" in {loss.place for loss in reading.loss}
+
+
+def child(reading: Reading) -> dict[str, Any]:
+    return packs.resources(reading.strands[0].bundle, "Patient")[0]
+
+
+def pid(reading: Reading) -> list[str]:
+    """The PID that is written of what was read, cut into fields."""
+    context = packs.said_as_read(reading.strands[0], reading.head.fields)
+    raw = packs.pack(ID).write(reading.strands[0].bundle, context).raw.decode()
+    return next(line for line in raw.split("\r") if line.startswith("PID")).split("|")
+
+
+def with_pid(number: int, text: str) -> Reading:
+    """The exam sample with another PID field."""
+    lines = packs.sample(ID, "oru-r01-exam.hl7").decode().replace("\n", "\r").split("\r")
+    at = next(place for place, line in enumerate(lines) if line.startswith("PID"))
+    fields = lines[at].split("|")
+    lines[at] = "|".join([*fields[:number], text, *fields[number + 1 :]])
+    return read("\r".join(lines).encode())
+
+
+def test_a_hamlet_stays_a_hamlet_beside_a_street_in_parts() -> None:
+    """PID-11.1 may name the street and the house once more; they are no lines of their own, so nothing moves."""
+    field = "12 Đường Mẫu&Đường Mẫu&12^Tổ 3^TP HCM"
+    reading = with_pid(11, field)
+    assert child(reading)["address"][0]["line"] == ["12 Đường Mẫu", "Tổ 3"]
+    assert pid(reading)[11] == "12 Đường Mẫu^Tổ 3^TP HCM"
+    assert {"PID[1]-11.1.2", "PID[1]-11.1.3"} <= {loss.place for loss in reading.loss}
+
+
+def test_a_street_that_is_only_said_in_parts_is_the_line() -> None:
+    """Without the whole line house and street are what there is."""
+    reading = with_pid(11, "&Đường Mẫu&12^Tổ 3^TP HCM")
+    assert child(reading)["address"][0]["line"] == ["12 Đường Mẫu", "Tổ 3"]
+    assert pid(reading)[11] == "12 Đường Mẫu^Tổ 3^TP HCM"
+
+
+def test_a_telephone_of_an_unknown_type_is_kept() -> None:
+    """PID-13.3 is often a word of the sender's own: the number is read, the word comes back."""
+    field = "^PRN^MOBILEPHONE^^^^^^^^^0901234567"
+    reading = with_pid(13, field)
+    (telecom,) = child(reading)["telecom"]
+    assert (telecom["system"], telecom["use"], telecom["value"]) == ("other", "home", "0901234567")
+    assert pid(reading)[13] == field
+
+
+def test_a_name_that_is_only_said_as_a_whole_is_written() -> None:
+    """A spreadsheet knows no family name: the whole name stands where a hospital looks first, and is not lost."""
+    reading = with_pid(5, "Mẫu^Thử")
+    child(reading)["name"] = [{"text": "Thử Thị Mẫu"}]
+    assert pid(reading)[5] == "Thử Thị Mẫu"
