@@ -22,6 +22,7 @@ from adapters.mapping.reader import compile_rows
 from adapters.mapping.referring import resolve
 from adapters.mapping.residual import Leaves, Losses
 from adapters.mapping.script import Script, Speech, compile_script
+from adapters.mapping.siblings import Siblings
 from adapters.mapping.strands import apart
 from adapters.mapping.structure import fold
 from adapters.mapping.walk import Frame, Reader, Walk
@@ -81,10 +82,12 @@ class RowPack:
         short = isinstance(parsed.tree, er7.Message) and message.grammar is not None and parsed.tree.tidy
         reader = self._reader(message, head.dialect, short)
         strands, found, losses = [], [*parsed.deviations, *self._version(head)], Losses(head_nodes)
-        for number, view in enumerate(self._strands(tree, message)):
+        views = tuple(self._strands(tree, message))
+        siblings = Siblings() if len(views) > 1 else None
+        for number, view in enumerate(views):
             walk = Walk(zone=context.zone, agency=context.agency)
             reader(Frame(view, None, {}, {}, None, walk))
-            assembly = Assembly(walk, context, head, raw, number)
+            assembly = Assembly(walk, context, head, raw, number, siblings)
             bundle = assembly.bundle((self.id, self.version))
             found += walk.deviations
             losses.add(view, walk)
