@@ -148,16 +148,28 @@ def _decode(raw: bytes, deviations: list[Deviation]) -> tuple[str, str]:
 
 
 def _decode_legacy(raw: bytes, said: str, declared: str | None, deviations: list[Deviation]) -> tuple[str, str]:
-    """Not UTF-8: the stated character set, else ISO 8859-1 when nothing in it speaks against that."""
-    if declared not in (None, "utf-8", "ascii", "utf-16"):
-        assert declared is not None
-        try:
-            return charsets.decode(raw, declared), declared
-        except UnicodeDecodeError:
-            raise Malformed("MSH[1]-18", "charset", "the bytes are not in the character set stated") from None
+    """Not UTF-8: the stated character set, unless the words are Vietnamese in exactly one other; without a usable one,
+    that, else ISO 8859-1 when nothing in it speaks against that. A name is never read into garbage."""
     if declared == "utf-8" and said:
         raise Malformed("MSH[1]-18", "charset", "the bytes are not UTF-8, which is the character set stated")
-    if any(0x80 <= byte <= 0x9F for byte in raw):
+    usable = declared if declared not in (None, "utf-8", "ascii", "utf-16") else None
+    words = charsets.without_units(raw)
+    if usable is None or not charsets.is_vietnamese(words, usable):
+        found = charsets.likeliest(words, charsets.VIETNAMESE)
+        if found is not None and found[0] != usable:
+            why = f"the words are Vietnamese in {found[0]} only; read so, whatever is stated"
+            deviations.append(Deviation("MSH[1]-18", why))
+            return charsets.decode(raw, found[0]), found[0]
+        if found is None and any(charsets.is_vietnamese(words, name) for name in charsets.VIETNAMESE):
+            raise Malformed("MSH[1]-18", "charset", "state the character set of the message in MSH-18: several may be")
+    if usable is not None:
+        try:
+            return charsets.decode(raw, usable), usable
+        except UnicodeDecodeError:
+            raise Malformed("MSH[1]-18", "charset", "the bytes are not in the character set stated") from None
+    if any(0x80 <= byte <= 0x9F for byte in raw) or charsets.is_more_vietnamese(
+        words, charsets.VIETNAMESE, than="latin-1"
+    ):
         raise Malformed("MSH[1]-18", "charset", "state the character set of the message in MSH-18")
     deviations.append(Deviation("MSH[1]-18", "no usable character set stated; read as ISO 8859-1"))
     return raw.decode("latin-1"), "latin-1"
