@@ -26,7 +26,7 @@ from consent.vocabulary import INLINE_LABEL_URL, Event
 _OF_THE_HUB: Final = ("id", "meta", "fullUrl", "reference", "url", "resourceType")
 _WORD: Final = re.compile(r"\d+|[^\W\d_]+")
 _MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T.*|\d{4}(-\d{2}){0,2}")
-_WANTING: Final = ("required", "type", "structure", "schema")
+_WANTING: Final = ("required", "type", "structure")
 """Kinds of Unwritable that say what a bundle lacks, rather than that the pack knows no such event."""
 
 
