@@ -23,7 +23,8 @@ def translate(
 ) -> None:
     """Translate a message offline: the bundle (or the other pack's message) on stdout, deviations and loss on stderr.
 
-    A message about several children gives a JSON list of bundles, or one written message after the other.
+    A message about several children gives a JSON list of bundles, or one written message after the other. What does not
+    become valid R4 is refused (exit 2).
     """
     from adapters.library import load_packs
     from adapters.pack import Context
@@ -36,6 +37,7 @@ def translate(
     at = SystemClock().now()
     reading = reader.read(read_input(file), Context(at=at))
     _tell(reading)
+    _refuse_invalid(reading)
     if writer is not None:
         _write(writer, reading, Context(at=at))
         return
@@ -81,6 +83,18 @@ def _write(writer: Pack, reading: Reading, context: Context) -> None:
             sys.stdout.buffer.write(b"\n")
         sys.stdout.buffer.write(written.raw)
     sys.stdout.buffer.flush()
+
+
+def _refuse_invalid(reading: Reading) -> None:
+    """End with 2 when what was read is no R4, each fault's place and reason on stderr."""
+    from adapters.r4.validate import validate as check
+
+    issues = [issue for strand in reading.strands for issue in check(strand.bundle)]
+    faults = [issue for issue in issues if issue.severity in ("error", "fatal")]
+    for fault in faults:
+        typer.echo(f"hub: {fault.expression}: {fault.code}: {fault.diagnostics}", err=True)
+    if faults:
+        raise typer.Exit(2)
 
 
 def _tell(reading: Reading) -> None:

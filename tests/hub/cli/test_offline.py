@@ -107,3 +107,14 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
     for command in ("serve", "translate", "agency", "doctor", "demo"):
         assert f"  {command}" in done.stdout
+
+
+def test_what_is_no_r4_is_refused_by_place(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A bundle whose gender is none of R4's is not printed: exit 2, with the FHIRPath place and never the value."""
+    file = tmp_path / "bundle.json"
+    sample = PACKS / "health/fhir/samples/message-exam-record.json"
+    file.write_text(sample.read_text("utf-8").replace('"gender": "female"', '"gender": "nu-gioi"'), "utf-8")
+    code, said, why = hub(capsys, "translate", str(file), "--from", "health/fhir")
+    assert (code, said) == (2, "")
+    assert "gender" in why
+    assert "nu-gioi" not in why
