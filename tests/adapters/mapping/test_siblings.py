@@ -28,7 +28,11 @@ def read(raw: str) -> Reading:
 def of_kind(reading: Reading, *kinds: str) -> list[dict[str, str]]:
     """For each child, the fullUrl of its resource of each kind."""
     return [
-        {e["resource"]["resourceType"]: e["fullUrl"] for e in s.bundle["entry"] if e["resource"]["resourceType"] in kinds}
+        {
+            e["resource"]["resourceType"]: e["fullUrl"]
+            for e in s.bundle["entry"]
+            if e["resource"]["resourceType"] in kinds
+        }
         for s in reading.strands
     ]
 
