@@ -26,8 +26,8 @@ from consent.vocabulary import INLINE_LABEL_URL, Event
 _OF_THE_HUB: Final = ("id", "meta", "fullUrl", "reference", "url", "resourceType")
 _WORD: Final = re.compile(r"\d+|[^\W\d_]+")
 _MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T.*|\d{4}(-\d{2}){0,2}")
-_WANTING: Final = ("required", "type", "structure")
-"""Kinds of Unwritable that say what a bundle lacks, rather than that the pack knows no such event."""
+_WANTING: Final = ("required", "type", "structure", "value")
+"""Kinds of Unwritable that say what a bundle lacks or the schema has no word for, rather than that it is said badly."""
 
 
 @dataclass(frozen=True, slots=True)

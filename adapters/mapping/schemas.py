@@ -81,9 +81,11 @@ class Schema:
             raise Malformed(place, "schema", why)
 
     def check_outbound(self, raw: bytes) -> None:
-        """Refuse to send what breaks the schema: of kind ``required`` where something is wanting, else ``schema``."""
+        """Refuse to send what breaks the schema: of kind ``required`` where something is wanting, ``value`` where the
+        schema has no word for what is said, else ``schema``."""
         for place, why, wanting in self._faults(raw, closed=True):
-            raise Unwritable(place, "required" if wanting else "schema", why)
+            kind = "required" if wanting else "value" if _of_value(why) else "schema"
+            raise Unwritable(place, kind, why)
 
     def _faults(self, raw: bytes, closed: bool) -> list[tuple[str, str, bool]]:
         """The first fault, and whether something is wanting; `closed`: a column that a table does not name is one
@@ -118,6 +120,16 @@ _RULES = {
     "COMPLEX_TYPE_3": "an attribute stands where it may not",
     "COMPLEX_TYPE_4": "an attribute is missing",
 }
+
+
+_VALUES = ("type", "enum", "const", "pattern", "format", "minLength", "maxLength", "minimum", "maximum")
+"""JSON Schema's rules of a value."""
+
+
+def _of_value(why: str) -> bool:
+    """Whether the fault is a value's, not that of where something stands."""
+    said = why.partition(": ")[2]
+    return said.startswith("the value") or said in _VALUES or said == "this may not stand here"
 
 
 def _rule(name: str) -> str:
