@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from threading import RLock
-from typing import Any
+from typing import Any, Final
 
 from adapters.codecs import er7
 from adapters.codecs.common import Parsed
@@ -29,6 +30,8 @@ from adapters.mapping.walk import Frame, Reader, Walk
 from adapters.pack import Bundle, Context, Deviation, Head, Reading, Strand, Writing
 from adapters.tree import Node, leaves
 from consent.vocabulary import Event
+
+_HL7_TYPE: Final = re.compile(r"[A-Z]{3}(\^[A-Z][A-Z0-9]{2})?")
 
 
 @dataclass(eq=False)
@@ -222,8 +225,8 @@ class RowPack:
         """The type as far as the header shows it: a short token only, never free text."""
         if self.codec.name == "er7":
             said = "^".join(part for part in (self._said(tree, f"MSH-9.{number}") for number in "12") if part)
-        else:
-            said = tree.name.rpartition("}")[2]
+            return said if _HL7_TYPE.fullmatch(said) else "this message type"
+        said = tree.name.rpartition("}")[2]
         plain = said.isascii() and len(said) <= 60 and all(char.isalnum() or char in "^_:-." for char in said)
         return said if said and plain else "this message type"
 

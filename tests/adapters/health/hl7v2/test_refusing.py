@@ -122,3 +122,11 @@ def test_a_message_without_a_visit_class_says_where() -> None:
     with pytest.raises(Unmappable) as refusal:
         read(exam("|E|KCC", "|Q|KCC"))
     assert refusal.value.place == "PV1[1]-2"
+
+
+@pytest.mark.parametrize("said", ["Nguyen", "ORU^Nguyen", "0912345678"])
+def test_what_is_no_type_at_all_is_not_repeated(said: str) -> None:
+    """A name or number in MSH-9 is refused without a word of it."""
+    with pytest.raises(Unsupported) as refusal:
+        read(exam("ORU^R01^ORU_R01", said))
+    assert said.rpartition("^")[2] not in str(refusal.value)
