@@ -157,10 +157,32 @@ def _yaml(files: Mapping[str, bytes], name: str) -> Any:
     if name not in files:
         raise BrokenPack(f"{name}: is missing")
     try:
-        return yaml.load(files[name].decode("utf-8"), Loader=_StringLoader)
+        loader = _StringLoader(files[name].decode("utf-8"))
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _size(node, {}) > _MOST_NODES:
+            raise BrokenPack(f"{name}: is too large with its aliases (*name) written out")
+        return loader.construct_document(node)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        raise BrokenPack(f"{name} line {line}: cannot be read as YAML") from None
+        why = getattr(error, "problem", None)
+        said = why if why == _TWICE else "cannot be read as YAML"
+        raise BrokenPack(f"{name} line {line}: {said}") from None
+
+
+_MOST_NODES: Final = 200_000
+_TWICE: Final = "a key stands twice in one mapping"
+
+
+def _size(node: Any, known: dict[int, int]) -> int:
+    """How many nodes there are when every alias is written out; one that holds itself is too many."""
+    if id(node) not in known:
+        known[id(node)] = _MOST_NODES + 1
+        below = node.value if isinstance(node, yaml.CollectionNode) else ()
+        inner = [each for one in below for each in (one if isinstance(one, tuple) else (one,))]
+        known[id(node)] = 1 + sum(_size(each, known) for each in inner)
+    return known[id(node)]
 
 
 class _StringLoader(yaml.CBaseLoader):
@@ -170,7 +192,7 @@ class _StringLoader(yaml.CBaseLoader):
         """Refuse a repeated key, which YAML would let win silently."""
         keys = [key.value for key, _ in node.value]
         if len(set(keys)) != len(keys):
-            raise yaml.constructor.ConstructorError(None, None, "a key stands twice", node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, _TWICE, node.start_mark)
         return super().construct_mapping(node, deep)
 
 

@@ -26,8 +26,9 @@ from consent.vocabulary import INLINE_LABEL_URL, Event
 _OF_THE_HUB: Final = ("id", "meta", "fullUrl", "reference", "url", "resourceType")
 _WORD: Final = re.compile(r"\d+|[^\W\d_]+")
 _MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T.*|\d{4}(-\d{2}){0,2}")
-_WANTING: Final = ("required", "unsayable", "type", "structure", "schema")
-"""Kinds of Unwritable that say what is lacking or has no place, rather than that the pack knows no such event."""
+_WANTING: Final = ("required", "unsayable", "type", "structure", "value")
+"""Kinds of Unwritable that say what a bundle lacks, or what the format has no word for, rather than that it is said
+badly."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,8 @@ class _Return:
             return
         self.lost = {unnumbered(loss.place) for loss in written.loss}
         yield from self._source(written)
-        yield from stability_breaches(self.pack, self.strand, written, context, len(self.reading.strands) > 1)
+        others = [other for other in self.reading.strands if other is not self.strand]
+        yield from stability_breaches(self.pack, self.strand, written, context, others)
 
     def _source(self, written: Writing) -> Iterator[Breach]:
         """Parts 2 and 4: each source leaf comes back, stands in the residual, or matches a declaration."""
@@ -261,10 +262,11 @@ def _kinds(place: str, reported: dict[str, set[LossKind]]) -> set[LossKind]:
 
 
 def stability_breaches(
-    pack: Pack, strand: Strand, written: Writing, context: Context, several: bool
+    pack: Pack, strand: Strand, written: Writing, context: Context, others: Sequence[Strand] = ()
 ) -> Iterator[Breach]:
     """Part 3: read(write(read(m))) == read(m), fullUrls included, as far as nothing was lost on the way out; what was
-    written once is from then on read and written the same, byte for byte."""
+    written once is from then on read and written the same, byte for byte. `others`: the message's other children, whose
+    key a resource may share: alone, it has that key's id."""
     try:
         first = _only(pack.read(written.raw, CONTEXT))
         second_raw = pack.write(first.bundle, context).raw
@@ -277,8 +279,20 @@ def stability_breaches(
         yield Breach(3, "", "a second write is not byte-equal")
     if place := _difference(_comparable(first.bundle), _comparable(second.bundle)):
         yield Breach(3, place, "reading what was written twice is another than reading what was written once")
-    if not written.loss and (place := _difference(_comparable(strand.bundle), _comparable(first.bundle))):
+    mine = _renamed(strand.bundle, _shared(strand.bundle, first.bundle, others)) if others else strand.bundle
+    if not written.loss and (place := _difference(_comparable(mine), _comparable(first.bundle))):
         yield Breach(3, place, "reading what was written is another than what was read")
+
+
+def _shared(bundle: Bundle, alone: Bundle, others: Sequence[Strand]) -> dict[str, str]:
+    """The ids that resources have only because another child's have theirs, and those that they have alone."""
+    taken = {entry["fullUrl"] for other in others for entry in other.bundle["entry"][1:]}
+    names: dict[str, str] = {}
+    for here, there in zip(bundle["entry"][1:], alone["entry"][1:], strict=False):
+        if here["fullUrl"] != there["fullUrl"] and there["fullUrl"] in taken:
+            names[here["fullUrl"]] = there["fullUrl"]
+            names[here["resource"]["id"]] = there["resource"]["id"]
+    return names
 
 
 def _only(reading: Reading) -> Strand:

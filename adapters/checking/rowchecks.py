@@ -28,6 +28,8 @@ def row_problems(stands: Sequence[Stand], codes: Mapping[str, CodeMap]) -> Itera
         yield from _code_problems(stand, codes)
     for group in (list(stands), *(stand.inner for stand in every)):
         yield from _sibling_problems(group)
+    for stand in every:
+        yield from _option_problems(stand.options)
     yield from _twice_problems(every)
 
 
@@ -224,6 +226,18 @@ def _sibling_problems(group: Sequence[Stand]) -> Iterator[Problem]:
                 yield from _read_after(earlier, later)
             if earlier.row.each and earlier.row.to and earlier.row.to == later.row.to:
                 yield from _written_after(earlier, later)
+
+
+def _option_problems(options: Sequence[Stand]) -> Iterator[Problem]:
+    """Alternatives after one whose `when` holds whenever theirs does."""
+    reading = [option for option in options if option.reads]
+    for number, later in enumerate(reading):
+        for earlier in reading[:number]:
+            if implies(when_of(later), when_of(earlier)):
+                yield _problem(
+                    later, "error", "is never reached: an alternative before it takes all that it could read"
+                )
+                break
 
 
 def _read_after(earlier: Stand, later: Stand) -> Iterator[Problem]:

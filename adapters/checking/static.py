@@ -24,10 +24,12 @@ from adapters.mapping.places import Cursor
 from adapters.mapping.reader import compile_rows as compile_reader
 from adapters.mapping.rows import Row
 from adapters.mapping.writer import compile_rows as compile_writer
-from adapters.pack import Pack
+from adapters.pack import LossKind, Pack, Reading
 from adapters.r4.validate import validate
+from consent.vocabulary import Event
 
 _ORDER = {"error": 0, "warning": 1}
+_SHOWN = 8
 _WRITING = replace(SAMPLE_CONTEXT, header={"message-id": "SAMPLE", "sender": "HUB", "replaces": "EARLIER"})
 
 
@@ -190,6 +192,7 @@ def _sample_problems(pack: Pack, files: Mapping[str, bytes]) -> Iterator[Problem
             if refusal.kind != "unsupported" or not _is_written(pack, sample):
                 yield Problem(sample.name, refusal.place, "error", f"is refused: {refusal.why}")
             continue
+        yield from _unread_problems(pack, sample, reading, reading.head.type in types)
         types.add(reading.head.type)
         bundles = [strand.bundle for strand in reading.strands]
         for bundle in bundles:
@@ -209,12 +212,45 @@ def _sample_problems(pack: Pack, files: Mapping[str, bytes]) -> Iterator[Problem
                 yield Problem("samples", message.type, "warning", "no sample is of this message type")
 
 
+def _unread_problems(pack: Pack, sample: Sample, reading: Reading, known: bool) -> Iterator[Problem]:
+    """Children of whom nothing is read; without a schema, what no row reads of a first sample (`known`: no first)."""
+    for strand in reading.strands:
+        header, *rest = strand.bundle["entry"]
+        said = header["resource"]
+        if not rest and reading.head.event is not Event.RECALL and not said.get("extension"):
+            yield Problem(sample.name, "", "error", "nothing of it is read: its bundle is a lone MessageHeader")
+            return
+    unread = [loss.place for loss in reading.loss if loss.kind is LossKind.DROP]
+    if unread and not known and isinstance(pack, RowPack) and _without_schema(pack, reading.head.type):
+        more = f", and {len(unread) - _SHOWN} more" if len(unread) > _SHOWN else ""
+        what = f"{len(unread)} places are read by no row: {'; '.join(unread[:_SHOWN])}{more}"
+        yield Problem(sample.name, "", "warning", what)
+
+
+def _without_schema(pack: RowPack, type_: str) -> bool:
+    """Whether no schema says what a type's leaves are, so that only the samples do."""
+    return all(message.schema is None for message in pack.messages if message.type == type_)
+
+
 def _is_written(pack: Pack, sample: Sample) -> bool:
-    """Whether a sample of a type that is only written has a bundle beside it that this pack can say."""
+    """Whether a sample of a type that is only written has a bundle beside it that this pack says as that type."""
     try:
-        return bool(sample.expected) and all(pack.write(bundle, _WRITING) for bundle in sample.expected or ())
+        written = [pack.write(bundle, _WRITING) for bundle in sample.expected or ()]
     except Unwritable:
         return False
+    if isinstance(pack, RowPack):
+        return bool(written) and all(_recognised(pack, sample.raw, each.type) for each in written)
+    return bool(written)
+
+
+def _recognised(pack: RowPack, raw: bytes, type_: str) -> bool:
+    """Whether bytes are a message of a type, whatever its direction."""
+    message = next(message for message in pack.messages if message.type == type_)
+    try:
+        pack.recognise(raw, message, SAMPLE_CONTEXT)
+    except (Refusal, Unwritable):
+        return False
+    return True
 
 
 def _difference(one: Any, other: Any, place: str = "") -> str:

@@ -25,6 +25,11 @@ _OPEN: Final = (
 _CLOSED: Final = "(?:a|ă|â|e|ê|i|iê|o|oa|oă|oe|oo|ô|ơ|u|uâ|uê|uô|uy|uyê|ư|ươ|y|yê)"
 _SYLLABLE: Final = re.compile(f"{_ONSET}(?:{_OPEN}|{_CLOSED}(?:(?:ng|nh|m|n)|(?P<stop>ch|c|p|t)))")
 """A Vietnamese syllable without its tone; one that ends in a stop has the sắc or the nặng tone."""
+VIETNAMESE: Final = ("windows-1258", "tcvn3", "viscii")
+"""What Vietnamese was written in before Unicode."""
+_UNITS: Final = re.compile(
+    rb"(?<![A-Za-z\x80-\xff])(?:\xb5[A-Za-z]{0,4}|\xb0[CFK]?|[\xb1\xd7\xf7]|[cdkm]{0,2}m[\xb2\xb3]|[\x80-\xff])(?![A-Za-z\x80-\xff])"
+)
 _ENOUGH: Final = 0.8
 """Of the words with a letter beyond ASCII, the share that has to be Vietnamese syllables."""
 
@@ -53,6 +58,33 @@ def decode(raw: bytes, name: str) -> str:
 
 def likeliest(raw: bytes, names: Sequence[str]) -> tuple[str, str] | None:
     """The one set of `names` in which `raw` is Vietnamese, and its text; None when none is or several differ."""
+    found = _shares(raw, names)
+    best = max((share for share, _, _ in found), default=0.0)
+    texts = {text: name for share, name, text in reversed(found) if share == best}
+    if best < _ENOUGH or len(texts) > 1:
+        return None
+    return next((name, text) for text, name in texts.items())
+
+
+def is_vietnamese(raw: bytes, name: str) -> bool:
+    """Whether the words of `raw` are Vietnamese in this set."""
+    return any(share >= _ENOUGH for share, _, _ in _shares(raw, (name,)))
+
+
+def is_more_vietnamese(raw: bytes, names: Sequence[str], than: str) -> bool:
+    """Whether in any of `names` more of the words are Vietnamese than in another set."""
+    known = max((share for share, _, _ in _shares(raw, (than,))), default=0.0)
+    return any(share > known for share, _, _ in _shares(raw, names))
+
+
+def without_units(raw: bytes) -> bytes:
+    """Bytes as evidence of a language: without the degree, micro and power signs of measurements, which are letters in
+    the Vietnamese sets, and without letters that stand alone."""
+    return _UNITS.sub(b" ", raw)
+
+
+def _shares(raw: bytes, names: Sequence[str]) -> list[tuple[float, str, str]]:
+    """(share of Vietnamese words, set, text) of each set that `raw` can be in."""
     found: list[tuple[float, str, str]] = []
     for name in names:
         try:
@@ -60,11 +92,7 @@ def likeliest(raw: bytes, names: Sequence[str]) -> tuple[str, str] | None:
         except (UnicodeDecodeError, LookupError):
             continue
         found.append((_vietnamese(text), name, text))
-    best = max((share for share, _, _ in found), default=0.0)
-    texts = {text: name for share, name, text in reversed(found) if share == best}
-    if best < _ENOUGH or len(texts) > 1:
-        return None
-    return next((name, text) for text, name in texts.items())
+    return found
 
 
 def _vietnamese(text: str) -> float:

@@ -18,7 +18,7 @@ from adapters.pack import Deviation
 from adapters.tree import Node, State
 
 __all__ = [
-    "CHARSETS", "STANDARD", "Message", "Part", "Segment", "Separators", "dump", "escape", "parse", "places",
+    "CHARSETS", "STANDARD", "Message", "Part", "Segment", "Separators", "dump", "escape", "is_batch", "parse", "places",
     "separators_of", "split_batch", "unescape",
 ]  # fmt: skip
 
@@ -79,14 +79,28 @@ def parse(raw: bytes) -> Parsed:
     return Parsed(message, tuple(deviations), charset)
 
 
+def is_batch(raw: bytes) -> bool:
+    """Whether bytes begin as a batch file or a batch does."""
+    return raw.removeprefix(codecs.BOM_UTF8).lstrip()[:3] in (b"FHS", b"BHS")
+
+
 def split_batch(raw: bytes) -> tuple[bytes, ...]:
-    """The messages of a batch file (FHS, BHS, MSH..., BTS, FTS); a lone message is a batch of one."""
+    """The messages of a batch file (FHS, BHS, MSH..., BTS, FTS); a lone message is a batch of one.
+
+    Raises :class:`Malformed` when BTS-1 counts other messages than there are: some are missing.
+    """
     guard_size(raw)
     body = raw.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\r").replace(b"\n", b"\r")
     messages: list[list[bytes]] = []
+    counted = 0
     for line in body.split(b"\r"):
         if line[:3] == b"MSH":
             messages.append([line])
+        elif line[:3] == b"BTS":
+            said = line.split(line[3:4] or b"|")[1:2]
+            if said and said[0].strip().isdigit() and int(said[0]) != len(messages) - counted:
+                raise Malformed("BTS[1]-1", "count", "the batch holds another number of messages than it says")
+            counted = len(messages)
         elif line.strip() and line[:3].decode("latin-1") not in _BATCH:
             if not messages:
                 raise Malformed("line 1", "header", "a message begins with MSH")
@@ -148,16 +162,28 @@ def _decode(raw: bytes, deviations: list[Deviation]) -> tuple[str, str]:
 
 
 def _decode_legacy(raw: bytes, said: str, declared: str | None, deviations: list[Deviation]) -> tuple[str, str]:
-    """Not UTF-8: the stated character set, else ISO 8859-1 when nothing in it speaks against that."""
-    if declared not in (None, "utf-8", "ascii", "utf-16"):
-        assert declared is not None
-        try:
-            return charsets.decode(raw, declared), declared
-        except UnicodeDecodeError:
-            raise Malformed("MSH[1]-18", "charset", "the bytes are not in the character set stated") from None
+    """Not UTF-8: the stated character set, unless the words are Vietnamese in exactly one other; without a usable one,
+    that, else ISO 8859-1 when nothing in it speaks against that. A name is never read into garbage."""
     if declared == "utf-8" and said:
         raise Malformed("MSH[1]-18", "charset", "the bytes are not UTF-8, which is the character set stated")
-    if any(0x80 <= byte <= 0x9F for byte in raw):
+    usable = declared if declared not in (None, "utf-8", "ascii", "utf-16") else None
+    words = charsets.without_units(raw)
+    if usable is None or not charsets.is_vietnamese(words, usable):
+        found = charsets.likeliest(words, charsets.VIETNAMESE)
+        if found is not None and found[0] != usable:
+            why = f"the words are Vietnamese in {found[0]} only; read so, whatever is stated"
+            deviations.append(Deviation("MSH[1]-18", why))
+            return charsets.decode(raw, found[0]), found[0]
+        if found is None and any(charsets.is_vietnamese(words, name) for name in charsets.VIETNAMESE):
+            raise Malformed("MSH[1]-18", "charset", "state the character set of the message in MSH-18: several may be")
+    if usable is not None:
+        try:
+            return charsets.decode(raw, usable), usable
+        except UnicodeDecodeError:
+            raise Malformed("MSH[1]-18", "charset", "the bytes are not in the character set stated") from None
+    if any(0x80 <= byte <= 0x9F for byte in raw) or charsets.is_more_vietnamese(
+        words, charsets.VIETNAMESE, than="latin-1"
+    ):
         raise Malformed("MSH[1]-18", "charset", "state the character set of the message in MSH-18")
     deviations.append(Deviation("MSH[1]-18", "no usable character set stated; read as ISO 8859-1"))
     return raw.decode("latin-1"), "latin-1"

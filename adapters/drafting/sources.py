@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from adapters.codecs import charsets, er7
 from adapters.codecs import csv as csv_codec
-from adapters.codecs import er7
 from adapters.codecs import json as json_codec
 from adapters.codecs import xml as xml_codec
 from adapters.codecs.common import Parsed
@@ -44,7 +44,7 @@ class Sources:
         if self.codec == "json":
             return json_codec.parse(raw)
         if self.codec == "csv":
-            return csv_codec.parse(raw, self.charset)
+            return csv_codec.parse(raw, _legacy(self.charset))
         return xml_codec.parse(raw, self.namespaces)
 
 
@@ -114,12 +114,21 @@ def _csv(samples: Mapping[str, bytes]) -> Sources:
         if raw.startswith(_BOM):
             notes.append(f"{name}: begins with a byte order mark")
         if not raw.startswith((b"PK", b"\xff\xfe", b"\xfe\xff")) and not _is_utf8(raw):
-            charset = "windows-1258"
-            notes.append(f"{name}: is not UTF-8; read as {charset}, a guess: say the right one in `charset`")
+            found = charsets.likeliest(raw, charsets.VIETNAMESE)
+            charset = found[0] if found is not None else "windows-1258"
+            sure = (
+                "in which its words are Vietnamese" if found is not None else "a guess: say the right one in `charset`"
+            )
+            notes.append(f"{name}: is not UTF-8; read as {charset}, {sure}")
     messages = dict(samples)
     if len(samples) > 1 and _differ(samples, charset):
         messages = {"set.zip": pack_files(samples)}
     return Sources("csv", messages, charset, {}, tuple(notes))
+
+
+def _legacy(charset: str) -> tuple[str, ...]:
+    """What a CSV file may be in that is not UTF-8."""
+    return () if charset == "utf-8" else (charset,)
 
 
 def _is_utf8(raw: bytes) -> bool:
@@ -134,7 +143,7 @@ def _differ(samples: Mapping[str, bytes], charset: str) -> bool:
     """Whether the files have other columns each: then they are one set, not several samples of one file."""
     headings = []
     for raw in samples.values():
-        rows = list(csv_codec.parse(raw, charset).tree.children())
+        rows = list(csv_codec.parse(raw, _legacy(charset)).tree.children())
         headings.append({cell.name for cell in rows[0].children()} if rows else set())
     first = headings[0]
     return any(2 * len(first & other) < max(len(first), len(other), 1) for other in headings[1:])

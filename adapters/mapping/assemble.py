@@ -13,6 +13,7 @@ from adapters.mapping.kin import Kin
 from adapters.mapping.making import Key, Making
 from adapters.mapping.paths import Json, Step
 from adapters.mapping.reader import repeated
+from adapters.mapping.siblings import Siblings
 from adapters.mapping.walk import Made, Walk
 from adapters.pack import Bundle, Context, Deviation, Head, LossKind
 from adapters.r4 import table
@@ -35,7 +36,10 @@ def required_elements(kind: str) -> tuple[tuple[str, ...], ...]:
 class Assembly:
     """One strand's resources on the way to a Bundle."""
 
-    def __init__(self, walk: Walk, context: Context, head: Head, raw: bytes, strand: int) -> None:
+    def __init__(
+        self, walk: Walk, context: Context, head: Head, raw: bytes, strand: int, siblings: Siblings | None = None
+    ) -> None:
+        """`siblings`: the other children of the message, when there are any."""
         self.walk = walk
         self.context = context
         self.head = head
@@ -47,6 +51,7 @@ class Assembly:
         self.linked: set[tuple[int, str]] = set()
         """(id of a list, fullUrl) of the references put."""
         self.kin = Kin(walk.made)
+        self.siblings = siblings
 
     @cached_property
     def salt(self) -> str:
@@ -57,6 +62,8 @@ class Assembly:
         """The canonical message Bundle."""
         for made in self.walk.made:
             self._identify(made)
+        if self.siblings is not None:
+            self.siblings.tell_apart(self.walk, self.kin, f"{self.salt}.{self.strand}", self.context.id_key)
         kept = self._without_repeats()
         header = self._header(pack)
         for made in self.walk.made:  # what was merged is linked to all the same
@@ -206,6 +213,8 @@ class Assembly:
         child = next((made for made in self.walk.made if made.type == "Patient" and made.keyed), None)
         part = child.full_url if child is not None else str(self.strand)
         url = identity.full_url(context.id_key, "MessageHeader", context.agency, key, part)
+        if self.siblings is not None:
+            url = self.siblings.header(url, self.strand, context.id_key)
         header: Json = {"_url": url, "resourceType": "MessageHeader", "id": url.removeprefix("urn:uuid:")}
         header["meta"] = {"source": f"{HUB_BASE}/pack/{pack[0]}#{pack[1]}"}
         claims = [claim_extension(claim, context.agency) for claim in self.walk.claims]

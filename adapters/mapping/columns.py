@@ -27,6 +27,10 @@ class Column:
     pattern: re.Pattern[str] | None
 
 
+MISSING: Final = "breaks the agreed columns: nothing stands here"
+"""What is said of a column that has to be filled."""
+
+
 class Columns:
     """The columns of every file of a message."""
 
@@ -59,7 +63,7 @@ def _row(row: Branch, columns: dict[str, Column], closed: bool) -> Iterator[tupl
         cell = said.pop(name, None)
         text = "" if cell is None or cell.value is None else str(cell.value)
         if not text and column.filled:
-            yield f"{row.place}, {name}", "breaks the agreed columns: nothing stands here"
+            yield f"{row.place}, {name}", MISSING
         elif text and column.pattern is not None and column.pattern.fullmatch(text) is None:
             yield f"{row.place}, {name}", "breaks the agreed columns: this may not stand here"
     for name in said if closed else ():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from threading import RLock
-from typing import Any
+from typing import Any, Final
 
 from adapters.codecs import er7
 from adapters.codecs.common import Parsed
@@ -22,12 +23,15 @@ from adapters.mapping.reader import compile_rows
 from adapters.mapping.referring import resolve
 from adapters.mapping.residual import Leaves, Losses
 from adapters.mapping.script import Script, Speech, compile_script
+from adapters.mapping.siblings import Siblings
 from adapters.mapping.strands import apart
 from adapters.mapping.structure import fold
 from adapters.mapping.walk import Frame, Reader, Walk
 from adapters.pack import Bundle, Context, Deviation, Head, Reading, Strand, Writing
 from adapters.tree import Node, leaves
 from consent.vocabulary import Event
+
+_HL7_TYPE: Final = re.compile(r"[A-Z]{3}(\^[A-Z][A-Z0-9]{2})?")
 
 
 @dataclass(eq=False)
@@ -81,10 +85,12 @@ class RowPack:
         short = isinstance(parsed.tree, er7.Message) and message.grammar is not None and parsed.tree.tidy
         reader = self._reader(message, head.dialect, short)
         strands, found, losses = [], [*parsed.deviations, *self._version(head)], Losses(head_nodes)
-        for number, view in enumerate(self._strands(tree, message)):
+        views = tuple(self._strands(tree, message))
+        siblings = Siblings() if len(views) > 1 else None
+        for number, view in enumerate(views):
             walk = Walk(zone=context.zone, agency=context.agency)
             reader(Frame(view, None, {}, {}, None, walk))
-            assembly = Assembly(walk, context, head, raw, number)
+            assembly = Assembly(walk, context, head, raw, number, siblings)
             bundle = assembly.bundle((self.id, self.version))
             found += walk.deviations
             losses.add(view, walk)
@@ -219,8 +225,8 @@ class RowPack:
         """The type as far as the header shows it: a short token only, never free text."""
         if self.codec.name == "er7":
             said = "^".join(part for part in (self._said(tree, f"MSH-9.{number}") for number in "12") if part)
-        else:
-            said = tree.name.rpartition("}")[2]
+            return said if _HL7_TYPE.fullmatch(said) else "this message type"
+        said = tree.name.rpartition("}")[2]
         plain = said.isascii() and len(said) <= 60 and all(char.isalnum() or char in "^_:-." for char in said)
         return said if said and plain else "this message type"
 

@@ -78,12 +78,13 @@ class Ledger:
                 self.use(value, index)
 
     def use_tests(self, element: Any, tests: tuple[Test, ...]) -> None:
-        """Note what conditions of equality say as said: the pack says it by other means."""
+        """Note what conditions of equality say as said: the pack says it by other means. Of a membership it says the
+        first, as reading back gives; another member is left over."""
         for test in tests:
             if test.values in ((paths.PRESENT,), (paths.ABSENT,)):
                 continue
             for container, key in paths.slots(element, test.path.steps):
-                if paths.text_of(container[key]) in test.values:
+                if paths.text_of(container[key]) == test.values[0]:
                     self.used.add((id(container), key))
             for container, steps in _on_the_way(element, test.path.steps):
                 self.use_tests(container, steps)

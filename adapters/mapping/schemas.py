@@ -11,7 +11,7 @@ from typing import Any
 from lxml import etree
 
 from adapters.errors import BrokenPack, Malformed, Unwritable
-from adapters.mapping.columns import Columns
+from adapters.mapping.columns import MISSING, Columns
 from adapters.tree import Node
 
 
@@ -77,32 +77,73 @@ class Schema:
 
     def check_inbound(self, tree: Node, raw: bytes) -> None:
         """Refuse a message that breaks the schema, naming the place and the rule, never the value."""
-        for place, why in self._faults(raw, closed=False):
+        for place, why, _ in self._faults(raw, closed=False):
             raise Malformed(place, "schema", why)
 
     def check_outbound(self, raw: bytes) -> None:
-        """Refuse to send what breaks the schema."""
-        for place, why in self._faults(raw, closed=True):
-            raise Unwritable(place, "schema", why)
+        """Refuse to send what breaks the schema: of kind ``required`` where something is wanting, ``value`` where the
+        schema has no word for what is said, else ``schema``."""
+        for place, why, wanting in self._faults(raw, closed=True):
+            kind = "required" if wanting else "value" if _of_value(why) else "schema"
+            raise Unwritable(place, kind, why)
 
-    def _faults(self, raw: bytes, closed: bool) -> list[tuple[str, str]]:
-        """The first fault; `closed`: a column that a table does not name is one (others say so themselves)."""
+    def _faults(self, raw: bytes, closed: bool) -> list[tuple[str, str, bool]]:
+        """The first fault, and whether something is wanting; `closed`: a column that a table does not name is one
+        (others say so themselves)."""
         self.compile()
         if self._columns is not None:
-            return list(self._columns.faults(raw, closed))[:1]
+            return [(place, why, why == MISSING) for place, why in self._columns.faults(raw, closed)][:1]
         if self._xsd is not None:
             document = etree.fromstring(raw, etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False))
             if self._xsd.validate(document):
                 return []
             log: Any = self._xsd.error_log
-            error = log[0]
-            return [(_no_values(str(error.path or "")), f"breaks the agreed schema: {error.type_name.lower()}")]
+            wanted = _expected(str(log[0].message), document.nsmap)
+            said = f"{wanted} is missing" if wanted else _rule(log[0].type_name)
+            return [(_no_values(str(log[0].path or "")), f"breaks the agreed schema: {said}", bool(wanted))]
         fault = next(iter(self._json.iter_errors(json.loads(raw))), None)
         if fault is None:
             return []
         pointer = "".join(f"/{part}" for part in fault.absolute_path)
         missing = _missing(fault)
-        return [(pointer, f"breaks the agreed schema: {fault.validator}{missing}")]
+        return [(pointer, f"breaks the agreed schema: {fault.validator}{missing}", bool(missing))]
+
+
+_RULES = {
+    "ENUMERATION": "the value is none of the agreed ones",
+    "PATTERN": "the value has not the agreed form",
+    "MINLENGTH": "the value is too short",
+    "MAXLENGTH": "the value is too long",
+    "LENGTH": "the value has not the agreed length",
+    "DATATYPE": "the value is not of the agreed type",
+    "ELEMENT_CONTENT": "an element stands where it may not",
+    "COMPLEX_TYPE_3": "an attribute stands where it may not",
+    "COMPLEX_TYPE_4": "an attribute is missing",
+}
+
+
+_VALUES = ("type", "enum", "const", "pattern", "format", "minLength", "maxLength", "minimum", "maximum")
+"""JSON Schema's rules of a value."""
+
+
+def _of_value(why: str) -> bool:
+    """Whether the fault is a value's, not that of where something stands."""
+    said = why.partition(": ")[2]
+    return said.startswith("the value") or said in _VALUES or said == "this may not stand here"
+
+
+def _rule(name: str) -> str:
+    """libxml2's rule in words."""
+    return next((said for part, said in _RULES.items() if part in name), name.lower())
+
+
+def _expected(message: str, prefixes: Mapping[str | None, str]) -> str:
+    """The one element that is wanted instead of what stands there or of the end, by the message's own prefix."""
+    found = re.search(r"Expected is \( ?(?:\{([^}]*)\})?([\w.-]+)", message)
+    if found is None:
+        return ""
+    prefix = next((name for name, uri in prefixes.items() if uri == found[1]), None)
+    return f"{prefix}:{found[2]}" if prefix else found[2]
 
 
 def _missing(fault: Any) -> str:

@@ -18,7 +18,8 @@ from adapters.mapping.jsonata import Expression
 from adapters.mapping.paths import Path
 from adapters.mapping.places import place_of
 from adapters.mapping.rows import Row
-from adapters.pack import Loss, LossKind
+from adapters.mapping.walk import Walk
+from adapters.pack import Deviation, Loss, LossKind
 from consent.vocabulary import HUB_BASE, ORIGINAL_CODE_URL
 
 DATES: Final = ("date", "dateTime", "instant", "time")
@@ -286,6 +287,9 @@ def _coded(row: Row, path: Path, codes: CodeMap, pack_id: str) -> Transform:
         if code is None:
             if not keep:
                 raise Unmappable(place_of(node), "unknown-code", f"this code is not in the agreed list {codes.name}")
+            if isinstance(walk, Walk) and path.kind != "uri":  # a sender's own code system is what one expects
+                why = f"this code is not in {codes.name}; kept as the sender's own"
+                walk.deviations.append(Deviation(place_of(node), why))
             kept = " ".join(text.split())
             if kept != value:
                 walk.note(place_of(node), LossKind.NORMALISE, "white space is taken away")

@@ -12,7 +12,7 @@ from hub.cli.desk import Input, Packs, read_input, read_json
 from hub.cli.output import print_json, to_json
 
 if TYPE_CHECKING:
-    from adapters.pack import Context, Loss, Pack, Reading
+    from adapters.pack import Context, Loss, Pack, Reading, Strand
 
 
 def translate(
@@ -23,7 +23,8 @@ def translate(
 ) -> None:
     """Translate a message offline: the bundle (or the other pack's message) on stdout, deviations and loss on stderr.
 
-    A message about several children gives a JSON list of bundles, or one written message after the other.
+    A message about several children gives a JSON list of bundles, or one written message after the other. What does not
+    become valid R4 is refused (exit 2). An HL7 batch (FHS, BHS) is read message by message; if one is refused, all are.
     """
     from adapters.library import load_packs
     from adapters.pack import Context
@@ -34,12 +35,15 @@ def translate(
     reader = _pack(known, source, "--from")
     writer = _pack(known, target, "--to") if target else None
     at = SystemClock().now()
-    reading = reader.read(read_input(file), Context(at=at))
-    _tell(reading)
+    readings = [reader.read(raw, Context(at=at)) for raw in _messages(reader, read_input(file))]
+    for reading in readings:
+        _tell(reading)
+        _refuse_invalid(reading)
+    strands = [strand for reading in readings for strand in reading.strands]
     if writer is not None:
-        _write(writer, reading, Context(at=at))
+        _write(writer, strands, Context(at=at))
         return
-    bundles = [strand.bundle for strand in reading.strands]
+    bundles = [strand.bundle for strand in strands]
     print_json(bundles[0] if len(bundles) == 1 else bundles)
 
 
@@ -68,11 +72,21 @@ def _pack(known: dict[str, Pack], name: str, option: str) -> Pack:
     return known[name]
 
 
-def _write(writer: Pack, reading: Reading, context: Context) -> None:
+def _messages(reader: Pack, raw: bytes) -> tuple[bytes, ...]:
+    """The messages of an HL7 batch; of anything else the one that it is."""
+    from adapters.codecs import er7
+    from adapters.mapping.engine import RowPack
+
+    if isinstance(reader, RowPack) and reader.codec.name == "er7" and er7.is_batch(raw):
+        return er7.split_batch(raw)
+    return (raw,)
+
+
+def _write(writer: Pack, strands: Iterable[Strand], context: Context) -> None:
     from dataclasses import replace
     from hashlib import sha256
 
-    for number, strand in enumerate(reading.strands):
+    for number, strand in enumerate(strands):
         digest = sha256(to_json(strand.bundle, indent=False).encode()).hexdigest()[:20]
         header = {"message-id": digest.upper(), "sender": "HUB", "sender-facility": "HUB", "processing": "P"}
         written = writer.write(strand.bundle, replace(context, header=header))
@@ -81,6 +95,18 @@ def _write(writer: Pack, reading: Reading, context: Context) -> None:
             sys.stdout.buffer.write(b"\n")
         sys.stdout.buffer.write(written.raw)
     sys.stdout.buffer.flush()
+
+
+def _refuse_invalid(reading: Reading) -> None:
+    """End with 2 when what was read is no R4, each fault's place and reason on stderr."""
+    from adapters.r4.validate import validate as check
+
+    issues = [issue for strand in reading.strands for issue in check(strand.bundle)]
+    faults = [issue for issue in issues if issue.severity in ("error", "fatal")]
+    for fault in faults:
+        typer.echo(f"hub: {fault.expression}: {fault.code}: {fault.diagnostics}", err=True)
+    if faults:
+        raise typer.Exit(2)
 
 
 def _tell(reading: Reading) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from adapters.checking.static import check_static
@@ -230,3 +232,31 @@ def test_a_sample_that_becomes_no_valid_bundle() -> None:
     rows = RECORD.replace(NAMES, '      - {at: no, to: "telecom.value", direction: in}\n')
     files |= {"manifest.yaml": manifest, "maps/record.yaml": rows.encode()}
     assert "telecom" in told(files, "becomes no valid bundle").row
+
+
+def test_a_sample_of_which_nothing_is_read_is_an_error() -> None:
+    """Rows that read nothing are told, though the bundle beside the sample says the same."""
+    files = changed(maps__record_yaml="") | {"maps/record.yaml": b"rows: []\n"}
+    assert told(files, "nothing of it is read").file == "samples/record.json"
+
+
+def test_aliases_that_grow_without_end_are_refused() -> None:
+    """A few lines of YAML that would be millions of rows are refused when they are loaded."""
+    names = "abcdefghi"
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n" for before, name in itertools.pairwise(names)
+    )
+    files = sound() | {"maps/record.yaml": (bomb + "rows: *i\n").encode()}
+    assert told(files, "too large with its aliases").file == "maps/record.yaml"
+
+
+def test_a_key_twice_is_said() -> None:
+    """A key that stands twice in one mapping is told as that, with its line."""
+    files = sound() | {"maps/record.yaml": b"rows: []\nrows: []\n"}
+    assert "stands twice" in told(files, "a key stands twice").what
+
+
+def test_a_sample_that_is_no_message_of_the_pack() -> None:
+    """A sample that is refused is an error, whatever bundle stands beside it."""
+    files = sound() | {"samples/record.json": b'{"x": 1}'}
+    assert told(files, "is refused").file == "samples/record.json"

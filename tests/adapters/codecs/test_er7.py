@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import string
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.codecs import er7
+from adapters.codecs import charsets, er7
 from adapters.errors import Malformed, Refusal, TooLarge
 from adapters.tree import Node, State, leaves
+from tests.adapters.codecs.test_charsets import encoded
 
 HEAD = "MSH|^~\\&|HIS|BV-MAU|HUB||20261122||ORU^R01|1|P|2.5.1"
 
@@ -118,6 +120,45 @@ def test_charset_is_read_and_what_is_wrong_is_told(said: str, encoding: str, tol
     parsed = er7.parse(raw)
     assert bool(parsed.deviations) is told
     assert "café" in str(list(leaves(parsed.tree))[-1].value)
+
+
+@pytest.mark.parametrize("said", ["", "ASCII", "8859/1", "XYZ", "TCVN3"])
+@pytest.mark.parametrize("charset", charsets.VIETNAMESE)
+def test_vietnamese_from_before_unicode_is_itself_whatever_is_stated(said: str, charset: str) -> None:
+    """Names in a set that MSH-18 does not name, or denies, are read as what they are, and that is told."""
+    name = "Nguyễn^Thị Thử Mẫu~Đặng^Quỳnh Trâm"
+    raw = encoded(f"{HEAD}||||||{said}\rPID|1||1||{name}\rOBX|1|NM|x||3|", charset)
+    assert raw is not None
+    parsed = er7.parse(raw + (b"10 \xb5m, 38 \xb0C" if charset == "windows-1258" else b""))
+    assert [str(leaf.value) for leaf in leaves(parsed.tree) if leaf.place.startswith("PID[1]-5")] == [
+        "Nguyễn", "Thị Thử Mẫu", "Đặng", "Quỳnh Trâm",
+    ]  # fmt: skip
+    if said != charset.upper():
+        assert any(found.place == "MSH[1]-18" for found in parsed.deviations)
+    assert parsed.charset.replace("cp1258", "windows-1258") == charset
+
+
+@pytest.mark.parametrize("unit", ["µm", "µ/L", "°C", "kg/m²", "±", "µg"])
+def test_units_are_no_evidence_of_vietnamese(unit: str) -> None:
+    """A micro or degree sign in ISO 8859-1, which MSH-18 states, stays what it is and is no deviation."""
+    parsed = er7.parse(f"{HEAD}||||||8859/1\rOBX|1|NM|x||3|{unit}\r".encode("latin-1"))
+    assert parsed.deviations == ()
+    assert str(list(leaves(parsed.tree))[-1].value) == unit
+
+
+@pytest.mark.parametrize("said", ["", "8859/1"])
+def test_a_name_that_could_be_several_is_refused(said: str) -> None:
+    """Words that are Vietnamese in two sets, and not in the one stated, are refused at MSH-18."""
+    both = next(
+        bytes(pair)
+        for pair in itertools.product(range(0xA0, 0x100), repeat=1)
+        if sum(charsets.is_vietnamese(b"m" + bytes(pair), name) for name in charsets.VIETNAMESE) > 1
+        and not charsets.is_vietnamese(b"m" + bytes(pair), "latin-1")
+        and charsets.likeliest(b"m" + bytes(pair), charsets.VIETNAMESE) is None
+    )
+    with pytest.raises(Malformed) as fault:
+        er7.parse(f"{HEAD}||||||{said}\rPID|1||1||m".encode() + both + b"\r")
+    assert fault.value.place == "MSH[1]-18"
 
 
 @pytest.mark.parametrize("said", ["UNICODE UTF-8", "8859/2"])

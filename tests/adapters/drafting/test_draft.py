@@ -20,6 +20,7 @@ from adapters.drafting.hints import gather
 from adapters.errors import Malformed
 from adapters.library import load_pack
 from adapters.r4.validate import has_errors, validate
+from tests.adapters.codecs.test_charsets import encoded
 
 Json = dict[str, Any]
 
@@ -244,3 +245,23 @@ def test_schemas_come_with_what_they_include() -> None:
         "a/c.xsd": start + b'<s:include schemaLocation="b/main.xsd"/></s:schema>',
     }
     assert set(gather("a/b/main.xsd", schemas.get)) == {"b/main.xsd", "c.xsd"}
+
+
+@pytest.mark.parametrize("charset", ["windows-1258", "tcvn3", "viscii"])
+def test_a_table_from_before_unicode_says_its_character_set(charset: str) -> None:
+    """The set in which the words are Vietnamese is written into the manifest, and the sample is read by it."""
+    text = "MaPhieu,HoTenTre,NgaySinh,DiaChi\nP1,Nguyễn Thị Mẫu,04/03/2015,phường Bến Nghé\n"
+    raw = encoded(text, charset)
+    assert raw is not None
+    drafted = draft_pack("health/mau", {"a.csv": raw}, {})
+    assert f"charset: {charset}" in drafted.files["manifest.yaml"].decode()
+    strand = load_pack(drafted.files).read(raw, SAMPLE_CONTEXT).strands[0]
+    assert "Nguyễn Thị Mẫu" in json.dumps(strand.bundle, ensure_ascii=False)
+
+
+def test_digits_for_a_sex_are_not_guessed() -> None:
+    """What 1 and 2 mean is the agency's to say: the draft maps neither."""
+    text = "MaPhieu,HoTenTre,NgaySinh,GioiTinh\nP1,An Mẫu,04/03/2015,1\nP2,Bình Mẫu,05/03/2015,2\n"
+    drafted = draft_pack("health/mau", {"a.csv": text.encode()}, {})
+    reading = load_pack(drafted.files).read(text.encode(), SAMPLE_CONTEXT)
+    assert '"gender"' not in json.dumps([strand.bundle for strand in reading.strands])

@@ -77,3 +77,20 @@ def test_what_breaks_the_agreed_columns_is_not_sent() -> None:
     with pytest.raises(Unwritable) as refused:
         pack(CSV).write(bundle, replace(CONTEXT, header={**HEADER, "message-id": "OSH-1"}))
     assert refused.value.place == "row 2, MaCuocGoi"
+
+
+def test_an_unknown_kind_is_kept_and_told() -> None:
+    """A word of no code map is kept as the hotline's own, which is a deviation at its place and never repeats it."""
+    raw = sample(CSV, "calls.csv").decode().replace("Bỏ rơi", "Chuyện khác").encode()
+    found = [each for each in pack(CSV).read(raw, CONTEXT).deviations if "kept as the sender's own" in each.why]
+    assert [each.place for each in found] == ["row 3, LoaiXamHai"]
+    assert "Chuyện" not in found[0].why
+
+
+def test_one_unknown_sex_does_not_stop_the_days_calls() -> None:
+    """A sex that the list does not have is kept as said and told; every call of the table is read."""
+    raw = sample(CSV, "calls.csv").decode().replace(",Nữ,", ",nữ,").encode()
+    reading = pack(CSV).read(raw, CONTEXT)
+    assert [validate(strand.bundle) for strand in reading.strands] == [(), ()]
+    assert "gender" not in resources(reading.strands[0].bundle, "Patient")[0]
+    assert "row 2, GioiTinh" in [each.place for each in reading.deviations]

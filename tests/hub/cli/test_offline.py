@@ -107,3 +107,30 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
     for command in ("serve", "translate", "agency", "doctor", "demo"):
         assert f"  {command}" in done.stdout
+
+
+def test_what_is_no_r4_is_refused_by_place(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A bundle whose gender is none of R4's is not printed: exit 2, with the FHIRPath place and never the value."""
+    file = tmp_path / "bundle.json"
+    sample = PACKS / "health/fhir/samples/message-exam-record.json"
+    file.write_text(sample.read_text("utf-8").replace('"gender": "female"', '"gender": "nu-gioi"'), "utf-8")
+    code, said, why = hub(capsys, "translate", str(file), "--from", "health/fhir")
+    assert (code, said) == (2, "")
+    assert "gender" in why
+    assert "nu-gioi" not in why
+
+
+@pytest.mark.parametrize(("count", "code"), [("2", 0), ("", 0), ("3", 2)])
+def test_a_batch_is_read_message_by_message(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, count: str, code: int
+) -> None:
+    """Two messages between BHS and BTS give two bundles; a count that is not theirs is refused at BTS-1."""
+    one = Path(EXAM).read_bytes().replace(b"\r\n", b"\r").replace(b"\n", b"\r").rstrip(b"\r") + b"\r"
+    file = tmp_path / "batch.hl7"
+    file.write_bytes(b"FHS|^~\\&|HIS\rBHS|^~\\&|HIS\r" + one + one + f"BTS|{count}\rFTS|1\r".encode())
+    ended, said, why = hub(capsys, "translate", str(file), "--from", "health/hl7v2")
+    assert ended == code, why
+    if code:
+        assert "BTS[1]-1" in why
+    else:
+        assert len(json.loads(said)) == 2

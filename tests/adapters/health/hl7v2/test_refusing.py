@@ -151,3 +151,11 @@ def test_an_insurer_without_name_and_number_is_nobody(said: str) -> None:
     with pytest.raises(Unmappable) as refusal:
         read(f"{raw}\rIN1|1|P1|{said}\r".encode())
     assert "Coverage.payor" in refusal.value.why
+
+
+@pytest.mark.parametrize("said", ["Nguyen", "ORU^Nguyen", "0912345678"])
+def test_what_is_no_type_at_all_is_not_repeated(said: str) -> None:
+    """A name or number in MSH-9 is refused without a word of it."""
+    with pytest.raises(Unsupported) as refusal:
+        read(exam("ORU^R01^ORU_R01", said))
+    assert said.rpartition("^")[2] not in str(refusal.value)
