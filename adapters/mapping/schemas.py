@@ -138,8 +138,9 @@ def _rule(name: str) -> str:
 
 
 def _expected(message: str, prefixes: Mapping[str | None, str]) -> str:
-    """The one element that is wanted instead of what stands there or of the end, by the message's own prefix."""
-    found = re.search(r"Expected is \( ?(?:\{([^}]*)\})?([\w.-]+)", message)
+    """The element that is wanted instead of what stands there or of the end, by the message's own prefix: the last of
+    those that may stand there, since what may be left out comes before what may not."""
+    found = re.search(r"Expected is (?:one of )?\( ?(?:[^()]*, )?(?:\{([^}]*)\})?([\w.-]+) ?\)", message)
     if found is None:
         return ""
     prefix = next((name for name, uri in prefixes.items() if uri == found[1]), None)
