@@ -116,8 +116,10 @@ class Schema:
         missing, else it stands where it may not.
         """
         names, prefixes = _expected(fault), {name: uri for name, uri in document.nsmap.items() if name}
+        if len(names) > 1 and "Missing child" in fault.message:
+            return "an element"  # one of several, and nothing is out of place
         if not names or "Missing child" in fault.message:
-            return _prefixed(names[-1], document) if names else ""
+            return _prefixed(names[0], document) if names else ""
         assert self._xsd is not None
         found = document.xpath(fault.path, namespaces=prefixes) if fault.path else []
         if not found:

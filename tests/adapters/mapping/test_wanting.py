@@ -19,8 +19,8 @@ XSD = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:m="urn:ma
     [
         ("<m:place/><m:number/>", "required", "m:name is missing"),
         ("<m:number/>", "required", "m:name is missing"),
-        ("", "required", "m:name is missing"),
-        ("<m:name/><m:place/>", "required", "m:number is missing"),
+        ("", "required", "an element is missing"),
+        ("<m:name/><m:place/>", "required", "an element is missing"),
         ("<m:name/><m:born/><m:place/><m:number/>", "schema", "an element stands where it may not"),
         ("<m:name/><m:place/><m:number/><m:note/>", "schema", "an element stands where it may not"),
         ("<m:other/><m:name/><m:place/><m:number/>", "schema", "an element stands where it may not"),
