@@ -6,7 +6,7 @@ here knows what outranks what.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -114,9 +114,9 @@ def grants_of(
     item: Item,
     grants: Iterable[Grant],
     basis: Basis,
-    proofs: Iterable[Proof],
+    proofs: Sequence[Proof],
     context: Context,
-    referral: Iterable[Proof] = (),
+    referral: Sequence[Proof] = (),
 ) -> tuple[Granted, ...]:
     """The ways through `grants` that a proof of `basis` opens, conditions and sensitive labels considered."""
     found = []
@@ -299,13 +299,10 @@ def _reported(data_class: DataClass, item: Item, proof: Proof, context: Context)
     if not context.agreed:
         return ()
     ways = context.edition.ways_by(data_class, context.sector, Basis.REPORT)
-    both = (
-        (one, min((end for end in (one.ends, proof.ends) if end is not None), default=None)) for one in context.agreed
-    )
-    proofs = (
-        msgspec.structs.replace(one, clause=proof.clause, others=(proof.ref, *proof.others), ends=ends)
-        for one, ends in both
-    )
+    proofs = []
+    for one in context.agreed:
+        ends = min((end for end in (one.ends, proof.ends) if end is not None), default=None)
+        proofs.append(msgspec.structs.replace(one, clause=proof.clause, others=(proof.ref, *proof.others), ends=ends))
     return grants_of(data_class, item, ways, Basis.CONSENT, proofs, context)
 
 

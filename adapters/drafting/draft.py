@@ -58,7 +58,7 @@ def draft_pack(pack_id: str, samples: Mapping[str, bytes], schemas: Mapping[str,
     """
     drafter = _Drafter(pack_id, recognise(samples), dict(schemas or {}))
     drafter.plan()
-    problems = drafter.mend()
+    problems = [*drafter.mend(), *drafter.silent()]
     return drafter.result(problems)
 
 
@@ -230,6 +230,14 @@ class _Drafter:
     def _sample(self, name: str) -> str:
         suffix = _SUFFIX.get(self.sources.codec, PurePosixPath(name).suffix)
         return PurePosixPath(name).stem + suffix
+
+    def silent(self) -> list[str]:
+        """The types of which no row could be guessed."""
+        return [
+            f"{message.type}: nothing of it could be guessed, so nothing is read: its rows are to be written by hand"
+            for message in self.messages
+            if not message.rows
+        ]
 
     def result(self, problems: Sequence[str]) -> Drafted:
         """The finished draft; types that can be written back are said to be both in and out."""

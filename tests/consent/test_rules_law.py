@@ -137,6 +137,13 @@ def test_R19_at_sixteen_and_seventeen_the_minor_may_consent(
         assert view(POLICE, one, replace(facts, consents=withdrawn), **REPORT) is View.NONE
 
 
+def test_R19_by_consent_the_hotline_hears_as_much_as_by_duty() -> None:
+    """Every way that a report opens is opened by the minor's consent to it, to 111 too."""
+    consents = (given(provision(to=Sector.HOTLINE, classes=[ALLEGATION], purpose=["CAREMGT"]), by=CHILD),)
+    facts = child(born(17), reports=(report("hotline"),), consents=consents)
+    assert view(Sector.HOTLINE, ALLEGATION, facts, **REPORT) is View.FULL
+
+
 def test_R18_the_hotline_hears_what_is_reported_to_it() -> None:
     """111 is a party to a report that is owed to it: the allegation goes with who is suspected; else it stays."""
     facts = child(reports=(report("hotline"),))

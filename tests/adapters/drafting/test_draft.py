@@ -265,3 +265,10 @@ def test_digits_for_a_sex_are_not_guessed() -> None:
     drafted = draft_pack("health/mau", {"a.csv": text.encode()}, {})
     reading = load_pack(drafted.files).read(text.encode(), SAMPLE_CONTEXT)
     assert '"gender"' not in json.dumps([strand.bundle for strand in reading.strands])
+
+
+def test_a_sample_that_says_nothing_known_is_no_finished_draft() -> None:
+    """Where no row can be guessed the draft reads nothing, and says so instead of passing for done."""
+    drafted = draft_pack("social/la", {"x.csv": b"q7,zz9\r\n1,2\r\n"})
+    assert drafted.guessed == 0
+    assert any("nothing of it could be guessed" in one for one in drafted.problems)
