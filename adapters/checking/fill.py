@@ -140,7 +140,7 @@ class Filler:
         if plan.inner:
             inner = (*stack, (node, pattern))
             self.rows(plan.inner, inner, new)
-            if new and plan.needed and not _says(node):
+            if new and plan.needed and not says(node):
                 self.rows(plan.inner, inner, True)
 
     def _repeats(self, group: Sequence[Plan], stack: Stack, force: bool) -> None:
@@ -301,8 +301,9 @@ def _leaf(node: Node) -> Scalar | None:
     return found.value if found is not None else None
 
 
-def _says(node: Branch) -> bool:
-    return node.value is not None or any(_says(child) for child in node.nodes)
+def says(node: Node) -> bool:
+    """Whether anything is said at a node or below it."""
+    return node.value is not None or any(says(child) for child in node.children())
 
 
 def take_out(base: Branch, node: Branch) -> None:

@@ -14,7 +14,7 @@ from adapters.checking.bundles import BundleMaker
 from adapters.checking.chance import Chance, Pick
 from adapters.checking.context import CONTEXT
 from adapters.checking.disguise import disguised
-from adapters.checking.fill import Filler, Habits, give, reach, take_out
+from adapters.checking.fill import Filler, Habits, give, reach, says, take_out
 from adapters.checking.places import bare, below
 from adapters.checking.plan import Planner, Plans
 from adapters.checking.values import Making, date_text
@@ -235,7 +235,7 @@ class Maker:
         for place, values in self.message.when.items():
             if values == (PRESENT,):
                 for part, steps in self._parts(root, place):
-                    if not places.walk(part, steps):
+                    if not any(says(node) for node in places.walk(part, steps)):
                         give(reach(part, steps, False, self.codec), making.key(), self.codec)
             elif values != (ABSENT,):
                 text = making.chance.one(values)

@@ -17,8 +17,8 @@ from consent.vocabulary import Event
 _MOST = 12
 """Breaches told for each message type and part: the first ones say enough."""
 
-_ENOUGH = 20
-"""Made messages that can show a declared number of losses to be idle."""
+_ENOUGH = 250
+"""Made messages that can show a declared number of losses to be idle: the one that says everything is rare."""
 
 
 def check_messages(

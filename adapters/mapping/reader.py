@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from adapters.errors import Unmappable
 from adapters.mapping import places, ways
@@ -310,6 +310,10 @@ def _mover(row: Row, env: Env, place: Place | None) -> Taker:
     return move
 
 
+_KNOWN_BY: Final = {"Organization": ("name", "identifier")}
+"""What R4 wants one of: a resource that says none of them is nobody, and is not made."""
+
+
 def _maker(row: Row, env: Env, place: Place | None) -> Taker:
     made_by = making(row, env)
     inner = env.under(place, node=row.make, resource=row.make, data_class=made_by.data_class, marked=made_by.data_class)
@@ -317,10 +321,12 @@ def _maker(row: Row, env: Env, place: Place | None) -> Taker:
     read_rows, impose = compile_rows(rows, inner), ways.imposer(inner.tests(row.where, row))
     always = place is not None
     read_item = compile_rows(row.item, env.under(place, node=made_by.item)) if row.item else None
+    known_by = _KNOWN_BY.get(row.make, ())
 
     def take(frame: Frame, node: Node | None = None) -> bool:
         walk = frame.walk
         node = node or frame.node
+        before = len(walk.seen), len(walk.spots), len(walk.tested), len(walk.loss)
         resource: dict[str, Any] = {"resourceType": row.make}
         made = Made(resource, frame.made, made_by, node, len(walk.made))
         walk.made.append(made)
@@ -331,6 +337,10 @@ def _maker(row: Row, env: Env, place: Place | None) -> Taker:
             return False
         if impose is not None:
             impose(resource)
+        if known_by and not any(name in resource for name in known_by):
+            seen, spots, tested, loss = before  # it is nobody: what was read for it is loss
+            del walk.made[made.number :], walk.seen[seen:], walk.spots[spots:], walk.tested[tested:], walk.loss[loss:]
+            return False
         if read_item is not None:
             made.inside = {}
             read_item(Frame(node, up, made.inside, {}, frame.made, walk))

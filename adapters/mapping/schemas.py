@@ -98,9 +98,10 @@ class Schema:
             if self._xsd.validate(document):
                 return []
             log: Any = self._xsd.error_log
-            wanted = _expected(str(log[0].message), document.nsmap)
-            said = f"{wanted} is missing" if wanted else _rule(log[0].type_name)
-            return [(_no_values(str(log[0].path or "")), f"breaks the agreed schema: {said}", bool(wanted))]
+            first = log[0]
+            wanted = self._wanting(document, first)
+            said = f"{wanted} is missing" if wanted else _rule(first.type_name)
+            return [(_no_values(str(first.path or "")), f"breaks the agreed schema: {said}", bool(wanted))]
         fault = next(iter(self._json.iter_errors(json.loads(raw))), None)
         if fault is None:
             return []
@@ -108,7 +109,38 @@ class Schema:
         missing = _missing(fault)
         return [(pointer, f"breaks the agreed schema: {fault.validator}{missing}", bool(missing))]
 
+    def _wanting(self, document: Any, fault: Any) -> str:
+        """The element whose absence is the fault, by the message's own prefix; "" when the fault is another.
 
+        What stands before its time is in its place once all that has to come before it is put there: then that was
+        missing, else it stands where it may not.
+        """
+        names, prefixes = _expected(fault), {name: uri for name, uri in document.nsmap.items() if name}
+        if len(names) > 1 and "Missing child" in fault.message:
+            return "an element"  # one of several, and nothing is out of place
+        if not names or "Missing child" in fault.message:
+            return _prefixed(names[0], document) if names else ""
+        assert self._xsd is not None
+        found = document.xpath(fault.path, namespaces=prefixes) if fault.path else []
+        if not found:
+            return _prefixed(names[-1], document)
+        here, missing = found[0], _prefixed(names[-1], document)
+        for _ in range(_MOST_WANTING):
+            here.addprevious(etree.Element(names[-1]))
+            self._xsd.validate(document)
+            log: Any = self._xsd.error_log
+            path = document.getroottree().getpath(here)
+            again = [one for one in log if one.path == path and "not expected" in one.message]
+            if not again:
+                return missing
+            names = _expected(again[0])
+            if not names:
+                break
+        return ""
+
+
+_MOST_WANTING = 20
+"""How many elements are tried before one that stands before its time."""
 _RULES = {
     "ENUMERATION": "the value is none of the agreed ones",
     "PATTERN": "the value has not the agreed form",
@@ -137,14 +169,18 @@ def _rule(name: str) -> str:
     return next((said for part, said in _RULES.items() if part in name), name.lower())
 
 
-def _expected(message: str, prefixes: Mapping[str | None, str]) -> str:
-    """The element that is wanted instead of what stands there or of the end, by the message's own prefix: the last of
-    those that may stand there, since what may be left out comes before what may not."""
-    found = re.search(r"Expected is (?:one of )?\( ?(?:[^()]*, )?(?:\{([^}]*)\})?([\w.-]+) ?\)", message)
-    if found is None:
-        return ""
-    prefix = next((name for name, uri in prefixes.items() if uri == found[1]), None)
-    return f"{prefix}:{found[2]}" if prefix else found[2]
+def _expected(fault: Any) -> list[str]:
+    """What libxml2 would have instead of what stands there or of the end, in the schema's order."""
+    _, _, listed = str(fault.message).partition("Expected is ")
+    names = (name.strip() for name in listed.partition("(")[2].partition(" )")[0].split(","))
+    return [name for name in names if name and "*" not in name]
+
+
+def _prefixed(name: str, document: Any) -> str:
+    """A name in Clark's form, by the message's own prefix."""
+    qualified = etree.QName(name)
+    prefix = next((said for said, uri in document.nsmap.items() if uri == qualified.namespace), None)
+    return f"{prefix}:{qualified.localname}" if prefix else qualified.localname
 
 
 def _missing(fault: Any) -> str:

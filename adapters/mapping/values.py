@@ -294,7 +294,10 @@ def _coded(row: Row, path: Path, codes: CodeMap, pack_id: str) -> Transform:
             if kept != value:
                 walk.note(place_of(node), LossKind.NORMALISE, "white space is taken away")
             return Kept({"url": ORIGINAL_CODE_URL, "valueCoding": {"system": system, "code": kept}})
-        if writes.get((code.system, code.code)) != value:
+        back = writes.get((code.system, code.code))
+        if back is None and row.default == code.code:
+            walk.note(place_of(node), LossKind.DROP, "means what saying nothing means, and is said by saying nothing")
+        elif back != value:
             walk.note(place_of(node), LossKind.NORMALISE, "several codes of the sender mean this one")
         if not codes.has_systems:
             return code.code

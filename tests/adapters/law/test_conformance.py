@@ -30,7 +30,10 @@ def test_a_message_type_keeps_the_law(case: Case) -> None:
     made = list(case.made(MADE))
     assert len(made) >= MADE * ACCEPTED // 100, "no message of this type could be made: the pack needs a sample of it"
     raws = [*case.samples(), *made]
-    broken = [breach for number, raw in enumerate(raws) for breach in law.check(raw, number)] + law.cap()
+    broken = [breach for number, raw in enumerate(raws) for breach in law.check(raw, number)]
+    broken += law.cap(
+        idle=False
+    )  # the rare message that says everything is seldom among so few; `hub pack check` makes more
     assert not broken, told(broken)
     assert 100 * law.read >= ACCEPTED * len(raws), f"only {law.read} of {len(raws)} messages are read"
     assert not (crossed := list(crossings(case, raws))), told(crossed)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fhir.resources.R4B.bundle import Bundle as R4BBundle
 
-from adapters.pack import Context, Reading
+from adapters.pack import Context, LossKind, Reading
 from adapters.r4.validate import validate
 from consent.vocabulary import Event
 from tests.adapters import packs
@@ -235,3 +235,23 @@ def test_a_visit_that_is_not_applicable_and_says_where_is_a_visit() -> None:
     assert packs.resources(full.strands[0].bundle, "Encounter")[0]["class"]["code"] == "NA"
     bare = packs.pack(ID).read(raw.replace(line, "PV1|1|N").encode(), packs.CONTEXT)
     assert not packs.resources(bare.strands[0].bundle, "Encounter")
+
+
+def test_an_organisation_without_name_and_number_is_nobody() -> None:
+    """OBX-15 that says only where its code is from names no laboratory: none is made, and what it said is loss."""
+    lines = packs.sample(ID, "oru-r01-exam.hl7").decode().replace("\n", "\r").split("\r")
+    at = next(place for place, line in enumerate(lines) if line.startswith("OBX"))
+    fields = [*lines[at].split("|"), *[""] * 16][:16]
+    lines[at] = "|".join([*fields[:15], "^^99LAB"])
+    reading = packs.pack(ID).read("\r".join(lines).encode(), packs.CONTEXT)
+    bundle = reading.strands[0].bundle
+    assert all(one.keys() & {"name", "identifier"} for one in packs.resources(bundle, "Organization"))
+    assert "OBX[1]-15.3" in {loss.place for loss in reading.loss}
+
+
+def test_a_word_that_means_what_silence_means_goes_back_to_its_sender() -> None:
+    """OBX-11 `unknown` is said by saying nothing; the word is in the loss, so its sender gets it back."""
+    raw = packs.sample(ID, "oru-r01-exam.hl7").decode().replace("|||||F|||", "|||||unknown|||", 1)
+    assert "unknown" in raw
+    reading = packs.pack(ID).read(raw.encode(), packs.CONTEXT)
+    assert [loss.kind for loss in reading.loss if loss.place.endswith("]-11")] == [LossKind.DROP]

@@ -106,11 +106,18 @@ def test_a_bare_type_that_means_several_things_is_refused(name: str, said: str) 
 def test_a_batch_is_its_messages() -> None:
     """FHS and BHS around one message are no part of it; several messages are cut apart, or sent one by one."""
     one, two = packs.sample(ID, "adt-a04-register.hl7"), packs.sample(ID, "vxu-v04-vaccination.hl7")
-    start, end = b"FHS|^~\\&|HIS\rBHS|^~\\&|HIS\r", b"BTS|1\rFTS|1\r"
-    assert read(start + one + end).head.type == "ADT^A04"
+    start, end = b"FHS|^~\\&|HIS\rBHS|^~\\&|HIS\r", b"BTS|2\rFTS|1\r"
+    assert read(start + one + end.replace(b"2", b"1")).head.type == "ADT^A04"
     assert [read(each).head.type for each in er7.split_batch(start + one + two + end)] == ["ADT^A04", "VXU^V04"]
     with pytest.raises(Malformed, match="batch"):
         read(start + one + two + end)
+
+
+def test_a_batch_that_counts_other_messages_is_refused() -> None:
+    """BTS-1 says two and one is there: the other is missing, and nothing is read as if all were well."""
+    one = packs.sample(ID, "adt-a04-register.hl7")
+    with pytest.raises(Malformed, match="another number"):
+        er7.split_batch(b"BHS|^~\\&|HIS\r" + one + b"BTS|2\r")
 
 
 def test_a_note_called_an_admission_is_the_admission() -> None:
