@@ -98,7 +98,7 @@ class Schema:
             if self._xsd.validate(document):
                 return []
             log: Any = self._xsd.error_log
-            wanted = _expected(str(log[0].message), document.nsmap)
+            wanted = _expected(str(log[0].message), document.nsmap) or _ended(str(log[0].message))
             said = f"{wanted} is missing" if wanted else _rule(log[0].type_name)
             return [(_no_values(str(log[0].path or "")), f"breaks the agreed schema: {said}", bool(wanted))]
         fault = next(iter(self._json.iter_errors(json.loads(raw))), None)
@@ -144,6 +144,11 @@ def _expected(message: str, prefixes: Mapping[str | None, str]) -> str:
         return ""
     prefix = next((name for name, uri in prefixes.items() if uri == found[1]), None)
     return f"{prefix}:{found[2]}" if prefix else found[2]
+
+
+def _ended(message: str) -> str:
+    """What is wanted where an element ends too early and one of several might have stood: nothing is out of place."""
+    return "an element" if message.partition(": ")[2].startswith("Missing child element") else ""
 
 
 def _missing(fault: Any) -> str:

@@ -319,6 +319,17 @@ def original_code(extensions: Any, pack_id: str, name: str) -> str | None:
     return None
 
 
+def senders_own(value: Any) -> bool:
+    """Whether an element says nothing but codes that a pack kept there as they were, which no other pack can say."""
+    if isinstance(value, list):
+        return bool(value) and all(map(senders_own, value))
+    if not isinstance(value, dict) or not value:
+        return False
+    if value.get("url") == ORIGINAL_CODE_URL:
+        return True
+    return all(map(senders_own, value.values()))
+
+
 def dropped(place: str, why: str) -> Loss:
     """A leaf that does not arrive."""
     return Loss(place, LossKind.DROP, why)
