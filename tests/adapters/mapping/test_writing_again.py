@@ -112,8 +112,9 @@ def test_a_code_that_is_kept_is_said_once() -> None:
     assert said(rows, message("PID|1||BN1^^^BV^MR|||||ZZ9"))[-1] == "PID|||BN1^^^BV^MR|||||ZZ9"
 
 
-def test_a_required_value_that_only_its_sender_has_a_word_for_is_not_missing() -> None:
-    """A code that another pack kept as it was stands there: to say that it is missing would send people looking."""
+def test_a_required_value_without_a_word_that_others_share_is_not_missing() -> None:
+    """A code that another pack kept as it was, a code system without a code: they stand there, and are not missing. A
+    text is a word: that this pack does not say it is the pack's fault."""
     rows = ORU.replace(
         "          - {at: OBR-4.1, to: code.coding.code}\n",
         '          - {at: OBR-4, to: code, required: "yes", rows: [{at: .1, to: coding.code}]}\n',
@@ -126,6 +127,8 @@ def test_a_required_value_that_only_its_sender_has_a_word_for_is_not_missing() -
     report["code"] = {"coding": [{"extension": [{"url": ORIGINAL_CODE_URL, "valueCoding": kept}]}]}
     assert _refused(changed, bundle) == ("unsayable", "DiagnosticReport.code")
     report["code"] = {"coding": [{"system": "https://example.org/codes"}]}
+    assert _refused(changed, bundle) == ("unsayable", "DiagnosticReport.code")
+    report["code"]["text"] = "Máu"
     assert _refused(changed, bundle) == ("required", "DiagnosticReport.code")
     del report["code"]
     assert _refused(changed, bundle) == ("required", "DiagnosticReport.code")
