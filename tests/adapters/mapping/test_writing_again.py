@@ -138,3 +138,18 @@ def _refused(of: Pack, bundle: Bundle) -> tuple[str, str]:
     with pytest.raises(Unwritable) as refused:
         of.write(bundle, CONTEXT)
     return refused.value.kind, refused.value.place
+
+
+def test_a_constant_of_an_element_that_was_not_made_is_loss() -> None:
+    """What nothing was put into is not written again, so the format's own word in it does not come back either."""
+    rows = ORU.replace(
+        "          - {at: OBR-4.1, to: code.coding.code}\n",
+        "          - {at: OBR-4.1, to: code.coding.code}\n"
+        "          - at: OBR-16\n            to: resultsInterpreter\n"
+        "            rows: [{at: .9, out: HUB}, {at: .2, to: display}]\n",
+    )
+    changed = pack(oru=rows)
+    alone = read(message("PID|1||BN1^^^BV^MR", "OBR|||K1|a||||||||||||^^^^^^^^HUB"), changed)
+    assert "OBR[1]-16.9" in {loss.place for loss in alone.loss}
+    beside = read(message("PID|1||BN1^^^BV^MR", "OBR|||K1|a||||||||||||^An^^^^^^^HUB"), changed)
+    assert "OBR[1]-16.9" not in {loss.place for loss in beside.loss}
