@@ -195,7 +195,7 @@ def _said_charset(raw: bytes) -> str:
     if start < 0 or len(raw) < start + 9:
         return ""
     header = re.split(rb"[\r\n]", raw[start:], maxsplit=1)[0].decode("latin-1")
-    fields = header.split(header[3])
+    fields = header.split(header[3]) if len(header) > 3 else []
     if len(fields) < 18:
         return ""
     return fields[17].split(header[5] if len(header) > 5 else "~")[0].strip()

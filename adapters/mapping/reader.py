@@ -275,13 +275,13 @@ def _element(row: Row, env: Env, place: Place | None) -> Taker:
             frame.element, frame.own = element, {}
             done = read_rows(frame)
             frame.node, frame.element, frame.own = held, around, own
-        if not done:
-            return False
-        if impose is not None:
-            impose(element)
-        if put(frame, element):
-            return True
-        del walk.seen[seen:], walk.spots[spots:]  # the element is filled already: what was read for it is loss
+        if done:
+            if impose is not None:
+                impose(element)
+            if put(frame, element):
+                return True
+        # Nothing was put, or the element is filled already: what was read for it is loss, the format's constants too.
+        del walk.seen[seen:], walk.spots[spots:]
         return False
 
     return take

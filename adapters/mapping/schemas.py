@@ -99,7 +99,7 @@ class Schema:
                 return []
             log: Any = self._xsd.error_log
             first = log[0]
-            wanted = self._wanting(document, first)
+            wanted = self._wanting(document, first) or _ended(str(first.message))
             said = f"{wanted} is missing" if wanted else _rule(first.type_name)
             return [(_no_values(str(first.path or "")), f"breaks the agreed schema: {said}", bool(wanted))]
         fault = next(iter(self._json.iter_errors(json.loads(raw))), None)
@@ -181,6 +181,11 @@ def _prefixed(name: str, document: Any) -> str:
     qualified = etree.QName(name)
     prefix = next((said for said, uri in document.nsmap.items() if uri == qualified.namespace), None)
     return f"{prefix}:{qualified.localname}" if prefix else qualified.localname
+
+
+def _ended(message: str) -> str:
+    """What is wanted where an element ends too early and one of several might have stood: nothing is out of place."""
+    return "an element" if message.partition(": ")[2].startswith("Missing child element") else ""
 
 
 def _missing(fault: Any) -> str:

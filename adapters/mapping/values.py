@@ -312,6 +312,9 @@ def _coded(row: Row, path: Path, codes: CodeMap, pack_id: str) -> Transform:
     return Transform(read, write)
 
 
+_NO_WORDS: Final = ("system", "version", "userSelected")
+
+
 def original_code(extensions: Any, pack_id: str, name: str) -> str | None:
     """The source code that this pack kept there, if it did."""
     system = f"{HUB_BASE}/pack/{pack_id}/{name}"
@@ -320,6 +323,18 @@ def original_code(extensions: Any, pack_id: str, name: str) -> str | None:
         if extension.get("url") == ORIGINAL_CODE_URL and coding.get("system") == system:
             return str(coding.get("code", ""))
     return None
+
+
+def speechless(value: Any) -> bool:
+    """Whether an element says nothing in a word that others share: only codes that a pack kept there as they were, or
+    the name of a code system without a code."""
+    if isinstance(value, list):
+        return bool(value) and all(map(speechless, value))
+    if not isinstance(value, dict) or not value:
+        return False
+    if value.get("url") == ORIGINAL_CODE_URL:
+        return True
+    return all(name in _NO_WORDS or speechless(inner) for name, inner in value.items())
 
 
 def dropped(place: str, why: str) -> Loss:

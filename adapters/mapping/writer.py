@@ -16,7 +16,7 @@ from adapters.mapping.making import item_tests, linked, making
 from adapters.mapping.paths import ABSENT, PRESENT, Path, Slot
 from adapters.mapping.putting import node_maker, nothing, put_value
 from adapters.mapping.rows import Row
-from adapters.mapping.values import compile_value, original_code
+from adapters.mapping.values import compile_value, original_code, speechless
 from adapters.tree import Branch, State
 
 Writer = Callable[[Place], bool]
@@ -292,6 +292,8 @@ def _each(group: list[Row], env: Env) -> Writer:
             if done and not many:
                 break
         if required and not done:
+            if path and (held := [slot[0][slot[1]] for slot in candidates(at)]) and all(map(speechless, held)):
+                raise unsayable(_told(at, path), "nothing in it is a word that others share")
             raise missing(_told(at, path) if path else first.make, "the recipient's format requires it")
         return done > 0
 

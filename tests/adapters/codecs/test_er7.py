@@ -250,3 +250,10 @@ def test_places_of_leaves_agree_with_the_tree() -> None:
     raw = f'{HEAD}\rPID|1||A^^^B&1.2&ISO~C||Mẫu^Thị~Tên^Khác|||""\r'.encode()
     tree = er7.parse(raw).tree
     assert [place for place, _ in er7.places(tree.children())] == [node.place for node in leaves(tree)]
+
+
+@pytest.mark.parametrize("raw", [b"MSH\n|^~\\&|HIS|", b"MSH\rPID|1||Tr\xe1\xba\xafng", b"MSH|\n^~\\&|HIS|PID"])
+def test_a_header_that_a_line_break_cuts_is_refused(raw: bytes) -> None:
+    """Found by harm: whether a character set is stated is asked before anything else, of the one line there is."""
+    with pytest.raises(Refusal):
+        er7.parse(raw)

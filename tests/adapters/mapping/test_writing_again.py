@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from adapters.errors import Unwritable
-from adapters.pack import LossKind
+from adapters.pack import Bundle, LossKind, Pack
+from consent.vocabulary import HUB_BASE, ORIGINAL_CODE_URL
 from tests.adapters.mapping.small import CONTEXT, ER7, ORU, message, pack, read, resources
 
 
@@ -109,3 +110,46 @@ def test_a_code_that_is_kept_is_said_once() -> None:
         "          - {at: PID-9, to: gender, codes: codes/sex.csv, unknown: keep}\n",
     )
     assert said(rows, message("PID|1||BN1^^^BV^MR|||||ZZ9"))[-1] == "PID|||BN1^^^BV^MR|||||ZZ9"
+
+
+def test_a_required_value_without_a_word_that_others_share_is_not_missing() -> None:
+    """A code that another pack kept as it was, a code system without a code: they stand there, and are not missing. A
+    text is a word: that this pack does not say it is the pack's fault."""
+    rows = ORU.replace(
+        "          - {at: OBR-4.1, to: code.coding.code}\n",
+        '          - {at: OBR-4, to: code, required: "yes", rows: [{at: .1, to: coding.code}]}\n',
+    )
+    changed = pack(oru=rows)
+    bundle = read(message("PID|1||BN1^^^BV^MR", "OBR|||K1|a"), changed).strands[0].bundle
+    assert b"OBR|||K1|a" in changed.write(bundle, CONTEXT).raw
+    report = resources(bundle, "DiagnosticReport")[0]
+    kept = {"system": f"{HUB_BASE}/pack/social/cin/codes/source.csv", "code": "ZZ9"}
+    report["code"] = {"coding": [{"extension": [{"url": ORIGINAL_CODE_URL, "valueCoding": kept}]}]}
+    assert _refused(changed, bundle) == ("unsayable", "DiagnosticReport.code")
+    report["code"] = {"coding": [{"system": "https://example.org/codes"}]}
+    assert _refused(changed, bundle) == ("unsayable", "DiagnosticReport.code")
+    report["code"]["text"] = "Máu"
+    assert _refused(changed, bundle) == ("required", "DiagnosticReport.code")
+    del report["code"]
+    assert _refused(changed, bundle) == ("required", "DiagnosticReport.code")
+
+
+def _refused(of: Pack, bundle: Bundle) -> tuple[str, str]:
+    with pytest.raises(Unwritable) as refused:
+        of.write(bundle, CONTEXT)
+    return refused.value.kind, refused.value.place
+
+
+def test_a_constant_of_an_element_that_was_not_made_is_loss() -> None:
+    """What nothing was put into is not written again, so the format's own word in it does not come back either."""
+    rows = ORU.replace(
+        "          - {at: OBR-4.1, to: code.coding.code}\n",
+        "          - {at: OBR-4.1, to: code.coding.code}\n"
+        "          - at: OBR-16\n            to: resultsInterpreter\n"
+        "            rows: [{at: .9, out: HUB}, {at: .2, to: display}]\n",
+    )
+    changed = pack(oru=rows)
+    alone = read(message("PID|1||BN1^^^BV^MR", "OBR|||K1|a||||||||||||^^^^^^^^HUB"), changed)
+    assert "OBR[1]-16.9" in {loss.place for loss in alone.loss}
+    beside = read(message("PID|1||BN1^^^BV^MR", "OBR|||K1|a||||||||||||^An^^^^^^^HUB"), changed)
+    assert "OBR[1]-16.9" not in {loss.place for loss in beside.loss}
