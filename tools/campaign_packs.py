@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument("--harm", type=int, default=100_000, help="harmed messages of each codec")
     parser.add_argument("--only", default="", help="packs, types or codecs whose name holds this")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--record", type=Path, default=ROOT / ".hub" / "packs-campaign.jsonl")
+    parser.add_argument("--record", type=Path, default=ROOT / "docs" / "packs-campaign.jsonl")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "packs-campaign.md")
     given = parser.parse_args()
     wanted = [shard for shard in shards(given.count, given.harm) if given.only in f"{shard[0]} {shard[1]}"]
