@@ -131,6 +131,9 @@ def a_resource(rng: Random, kind: str, mark: str, targets: list[tuple[str, str]]
             "content": [{"attachment": {"contentType": "text/plain", "url": f"urn:{leaf(rng, mark)}"}}],
         },
     }  # fmt: skip
+    whole, part = (one["code"]["coding"][0] for one in (own["Observation"], *own["Observation"]["component"]))
+    if part["code"] == whole["code"]:
+        part["code"] += "-1"  # a component of the whole's own code is no R4 (obs-7)
     if kind in ("Bundle", "Composition", "QuestionnaireResponse"):
         shared["identifier"] = shared["identifier"][0]
     return shared | own[kind]
