@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import consent
+from consent.labelling import Said
 from consent.model import Code, Decision, Facts, Outcome, Relationship, Tie, Verdict
 from consent.vocabulary import DATA_CLASS_SYSTEM, INLINE_LABEL_URL, DataClass, Event, Purpose, Sector, View
 from consent.walk import inline_labels, shadow
@@ -198,6 +199,15 @@ def test_a_never_without_sectors_closes_every_sector(label: str, expected: str) 
     assert why(Sector.HEALTH, item(DataClass.NARRATIVE, label), facts) == expected
 
 
+@pytest.mark.parametrize(
+    ("owed", "expected"), [((), "R1-never-flow"), (("health",), "R1-never-flow"), (("social",), "R1-no-basis")]
+)
+def test_only_whoever_a_report_is_owed_to_receives_it(owed: tuple[str, ...], expected: str) -> None:
+    """The flow of who reported is closed to everybody else, a report to another agency opens nothing of it."""
+    facts = child(reports=(report(*owed),) if owed else ())
+    assert why(SOCIAL, DataClass.REPORTER_IDENTITY, facts) == expected
+
+
 # --- items --------------------------------------------------------------------------------------------------
 
 
@@ -247,6 +257,15 @@ def test_a_code_is_read_by_its_shape_only_where_no_system_is_said(system: Any, e
     coding = {"code": "75622-1"} if system is None else {"system": system, "code": "75622-1"}
     (one,) = labelled(of(MEDICAL, "Observation", code={"coding": [coding]}))
     assert ("HIV" in label_codes(one)) is expected
+
+
+def test_what_is_known_by_codes_alone_is_never_said_in_words() -> None:
+    """A sensitive thing of which the policy lists no words is heard in its codes and in no text."""
+    (hiv,) = (one for one in policy().at(AT).labelling.signals if one.label == "HIV")
+    wordless = replace(hiv, words=None)
+    assert (hiv.worded("hiv"), wordless.worded("hiv"), wordless.worded("")) == (True, False, False)
+    assert wordless.heard(Said(frozenset({(LOINC, "75622-1")}), ()))
+    assert not wordless.heard(Said(frozenset(), ("hiv",)))
 
 
 def test_a_note_is_free_text_as_a_whole() -> None:
@@ -346,3 +365,13 @@ def test_somebody_withheld_stands_masked_where_somebody_must_stand(named: bool) 
     appointment = {"resourceType": "Appointment", "status": "booked", "participant": [other, participant]}
     left = released(appointment, Verdict("urn:uuid:0", View.FULL))
     assert left["participant"] == [other] + ([{"status": "accepted", "actor": MASKED}] if named else [])
+
+
+@pytest.mark.parametrize(("word", "expected"), [("school-class", True), ("StructureDefinition", False)])
+def test_an_extension_that_is_content_is_named_by_its_last_word(word: str, expected: bool) -> None:
+    """A projection names one extension, not all of those whose addresses begin alike."""
+    extension = {"url": "https://hub.onestop.example/fhir/StructureDefinition/school-class", "valueString": "6A"}
+    patient = {"resourceType": "Patient", "gender": "female", "extension": [extension]}
+    own = ("Patient.gender", f"Patient.extension[{word}]")
+    left = released(patient, Verdict("urn:uuid:0", View.SUMMARY, "own"), own=own)
+    assert left.get("extension") == ([extension] if expected else None)
