@@ -1,0 +1,317 @@
+"""Edges of requests, clauses and inputs that mutants of the engine showed nobody had tried."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+import consent
+from consent.errors import UnreadableInput
+from consent.general import in_general
+from consent.model import Code, Decision, Item, Outcome
+from consent.trees import Ask, Result, judge_tree
+from consent.vocabulary import DATA_CLASS_SYSTEM, DataClass, Sector, View
+from tests.consent.test_outside import (
+    ACT,
+    DENY,
+    LOINC,
+    MOTHER,
+    NEEDS_SHELTER,
+    NOBODY,
+    PERMIT,
+    REASON,
+    SINCE,
+    Json,
+    asked,
+    clinic_consent,
+    payload,
+)
+from tests.consent.world import AT, CHILD, agency, child, consent_of, given, item, plan, policy, provision, view
+
+SOCIAL, COURT = Sector.SOCIAL, Sector.COURT
+MEDICAL, REFERRAL = DataClass.MEDICAL_EXAM, DataClass.REFERRAL
+HIV, PSY = ({"system": ACT, "code": code} for code in ("HIV", "PSY"))
+EXAM = {"system": DATA_CLASS_SYSTEM, "code": "medical-exam"}
+R4_TYPES, R5_TYPES = "http://hl7.org/fhir/resource-types", "http://hl7.org/fhir/fhir-types"
+ONLY_SOCIAL = {"reference": "Organization/social"}
+WORDS_ALONE = {"display": "mọi mục đích"}
+
+
+def answered(root: Json, *more: Json, profile: str = "hub", **request: Any) -> Json:
+    """What these consents alone say to the clinic."""
+    stated = {**payload()["request"], **request}
+    consents = [clinic_consent() | {"provision": root}, *more]
+    return consent.decide_input(payload(consents=consents, request=stated, profile=profile), policy())
+
+
+def nested(kind: str, *below: Json, **stated: Any) -> Json:
+    return {"type": kind, **stated, "provision": list(below)}
+
+
+def judged(root: Json, one: Any = None, references: Json | None = None, **ask: Any) -> Result:
+    """What one tree says of an exam for the shelter that cares."""
+    this = Ask(agency(SOCIAL), agency(Sector.HEALTH), "CAREMGT", "disclose", AT, "Asia/Ho_Chi_Minh")
+    tree = consent.read_consent(consent_of(root), references)
+    return judge_tree(tree, msgspec.structs.replace(this, **ask), one or item(MEDICAL)).result
+
+
+def called(*names: Json) -> list[Json]:
+    """One actor who would receive, by these names."""
+    return [{"role": {"coding": [{"code": "IRCP"}]}, "reference": list(names)}]
+
+
+# --- consents alone -----------------------------------------------------------------------------------------------
+
+
+def test_a_denial_that_one_consent_states_outranks_what_another_permits() -> None:
+    """Consents add up, but for what one of them denies in so many words."""
+    refuses = nested("permit", {"type": "deny", "purpose": [{"system": REASON, "code": "TREAT"}]})
+    assert answered({"type": "permit"}, clinic_consent())["decision"] == PERMIT
+    assert answered(refuses, clinic_consent())["decision"] == DENY
+
+
+@pytest.mark.parametrize("profile", ["hub", "pcf"])
+def test_of_two_conditions_the_one_goes_that_takes_less_with_it(profile: str) -> None:
+    """Where exams are denied with either of two labels, exams go: to go by label would take more that is permitted."""
+    denied = [{"type": "deny", "securityLabel": [label], "class": [EXAM]} for label in (HIV, PSY)]
+    answer = answered(nested("permit", *denied), profile=profile)
+    assert [one["parameters"] for one in answer["obligations"]] == [{"codes": [EXAM]}]
+
+
+UNLESS = nested("permit", nested("deny", {"type": "permit", "securityLabel": [PSY]}, securityLabel=[HIV]))
+
+
+@pytest.mark.parametrize(
+    ("root", "profile", "residual"),
+    [
+        (nested("deny", {"type": "permit", "securityLabel": [HIV]}), "hub", {"permit": [HIV]}),
+        (nested("deny", {"type": "permit", "securityLabel": [HIV]}), "pcf", {"permit": [HIV]}),
+        (UNLESS, "hub", {"forbid": [HIV]}),
+        (UNLESS, "pcf", {"permit": [PSY], "forbid": [HIV]}),
+    ],
+)  # fmt: skip
+def test_what_alone_is_permitted_is_a_residual(root: Json, profile: str, residual: Json) -> None:
+    """A redaction of all but some codes says that those are permitted; of some codes but others, only in pcf."""
+    answer = answered(root, profile=profile)
+    assert {one["type"]: one["codes"] for one in answer["residual"]} == residual
+
+
+@pytest.mark.parametrize(
+    ("root", "purposes", "code", "clause"),
+    [
+        (nested("deny", {"type": "permit", "securityLabel": [HIV]}), ["TREAT"], "C-permits", "provision.provision[0]"),
+        (nested("permit", {"type": "deny", "purpose": [{"system": REASON, "code": "TREAT"}]}), ["HPAYMT", "TREAT"],
+         "R17-consent-denies", "provision.provision[0]"),
+        ({"type": "permit"}, ["TREAT"], "C-permits", "provision"),
+    ],
+)  # fmt: skip
+def test_a_reason_names_the_clause_that_decided(root: Json, purposes: list[str], code: str, clause: str) -> None:
+    """What permits where something is permitted, and for two purposes the clause of the one that is denied."""
+    (reason,) = answered(root, purposeOfUse=purposes)["reasons"]
+    assert (reason["code"], reason["rule"]) == (code, f"Consent/clinic#{clause}")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "named", "expected"),
+    [
+        (R4_TYPES, R5_TYPES, PERMIT),
+        (R5_TYPES, R4_TYPES, PERMIT),
+        (R4_TYPES, LOINC, NOBODY),
+        (LOINC, R4_TYPES, NOBODY),
+        (LOINC, LOINC, PERMIT),
+    ],
+)
+def test_a_type_of_resource_is_the_same_in_r4_and_r5(wanted: str, named: str, expected: str) -> None:
+    """And the same word as a code of another system is another class."""
+    root = {"type": "permit", "class": [{"system": named, "code": "Observation"}]}
+    assert answered(root, **{"class": [{"system": wanted, "code": "Observation"}]})["decision"] == expected
+
+
+# --- trees --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "named", "wanted", "expected"),
+    [
+        ("permit", R4_TYPES, {Code(R5_TYPES, "Observation")}, Result.PERMIT),
+        ("permit", R4_TYPES, {Code(LOINC, "Observation")}, Result.NOT_APPLICABLE),
+        ("permit", R4_TYPES, {Code(R4_TYPES, "Observation"), Code(R4_TYPES, "Condition")}, Result.NOT_APPLICABLE),
+        ("deny", R4_TYPES, {Code(R4_TYPES, "Observation"), Code(R4_TYPES, "Condition")}, Result.DENY),
+    ],
+)
+def test_a_request_by_class_is_covered_whole_or_denied_by_part(
+    kind: str, named: str, wanted: set[Code], expected: Result
+) -> None:
+    """What permits must cover every class that is asked for; a denial of one of them is one of all."""
+    root = {"type": kind, "class": [{"system": named, "code": "Observation"}]}
+    assert judged(root, item(MEDICAL, type="Encounter"), classes=frozenset(wanted)) is expected
+
+
+def test_an_identifier_in_an_exception_names_nobody_above_it() -> None:
+    """The consent is about the court; only its exception names the shelter, and that is about referrals."""
+    court, shelter = ({"identifier": {"system": "urn:agency", "value": one.value}} for one in (COURT, SOCIAL))
+    below = provision("permit", classes=[REFERRAL], actor=called(shelter))
+    root = nested("permit", below, actor=called(court))
+    assert judged(root) is Result.NOT_APPLICABLE
+    assert judged(root, item(REFERRAL)) is Result.PERMIT
+    assert judged(root, recipient=agency(COURT)) is Result.PERMIT
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"refs": ("urn:uuid:2",)}, Result.INDETERMINATE),
+        ({"episode": "EpisodeOfCare/1"}, Result.INDETERMINATE),
+        ({}, Result.NOT_APPLICABLE),
+    ],
+)
+def test_what_refers_to_anything_may_depend_on_what_a_clause_names(changes: Json, expected: Result) -> None:
+    """A bundle shows only some ties; what refers to nothing and belongs to no episode depends on nothing."""
+    data = [{"meaning": "dependents", "reference": {"reference": "Observation/9"}}]
+    assert judged({"type": "permit", "data": data}, item(MEDICAL, **changes)) is expected
+
+
+# --- reading a Consent --------------------------------------------------------------------------------------------
+
+
+def told(root: Json, kind: View) -> None:
+    facts = child(plans=(plan("social"),), consents=(given(root, by=CHILD),))
+    assert view(SOCIAL, MEDICAL, facts) is kind
+
+
+def test_any_purpose_is_every_purpose() -> None:
+    """PurposeOfUse stands for all purposes, so such a denial is about care too; one for payment is not."""
+    told(provision("deny", purpose=["PurposeOfUse"]), View.NONE)
+    told(provision("deny", purpose=["HPAYMT"]), View.SUMMARY)
+
+
+def test_a_purpose_in_words_may_be_the_one_asked_for() -> None:
+    """A denial for payment and for what only words say cannot be passed over."""
+    told(provision("deny", purpose=["HPAYMT"]) | {"purpose": [{"system": REASON, "code": "HPAYMT"}, WORDS_ALONE]},
+         View.NONE)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "period", [{"start": "2026-01-01", "extension": [{"url": "urn:x"}]}, {"modifier": "x"}, "2026", ["2026"]], ids=str
+)
+def test_a_period_that_says_more_than_its_bounds_is_not_understood(period: Any) -> None:
+    """Also one that is no period at all."""
+    assert judged({"type": "permit", "period": {"start": "2026-01-01", "id": "x"}}) is Result.PERMIT
+    assert judged({"type": "permit", "period": period}) is Result.INDETERMINATE
+
+
+def test_what_a_branch_says_clearly_below_words_is_clear() -> None:
+    """Below a clause for the court with a purpose in words, one for the shelter and treatment says nothing of care."""
+    clear = provision("permit", to=SOCIAL, purpose=["TREAT"])
+    words = provision("deny", to=COURT) | {"purpose": [WORDS_ALONE], "provision": [clear]}
+    assert judged({"type": "deny", "provision": [words]}) is Result.DENY
+    assert judged({"type": "deny", "provision": [words]}, purpose="TREAT") is Result.INDETERMINATE
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ([{"reference": "Organization/court"}], Result.NOT_APPLICABLE),
+        ([{"reference": "Organization/court"}, {"reference": "urn:uuid:nobody"}], Result.INDETERMINATE),
+        ([{"reference": "Organization/court"}, {"display": "Ai đó"}], Result.INDETERMINATE),
+        ([{"reference": "Organization/court"}, ONLY_SOCIAL], Result.PERMIT),
+    ],
+)
+def test_one_name_that_nobody_can_resolve_may_be_anybody(names: list[Json], expected: Result) -> None:
+    """Whoever is not among the names known is not ruled out by them."""
+    assert judged({"type": "permit", "actor": called(*names)}) is expected
+
+
+@pytest.mark.parametrize(("groups", "expected"), [(1, Result.PERMIT), (9, Result.PERMIT), (10, Result.INDETERMINATE)])
+def test_groups_of_groups_are_followed_nine_deep(groups: int, expected: Result) -> None:
+    """Deeper than that nobody looks, and nobody is ruled out."""
+    inner = [*({"reference": f"Group/{number}"} for number in range(1, groups)), ONLY_SOCIAL]
+    known = {f"Group/{number}": {"resourceType": "Group", "actual": True, "member": [{"entity": one}]}
+             for number, one in enumerate(inner)}  # fmt: skip
+    assert judged({"type": "permit", "actor": called({"reference": "Group/0"})}, references=known) is expected
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ({}, Result.PERMIT),
+        ({"actual": True}, Result.PERMIT),
+        ({"actual": False}, Result.INDETERMINATE),
+        ({"membership": "enumerated"}, Result.PERMIT),
+        ({"membership": "definitional"}, Result.INDETERMINATE),
+        ({"characteristic": [{"exclude": False}]}, Result.INDETERMINATE),
+    ],
+    ids=str,
+)
+def test_only_a_group_that_lists_its_members_names_them(stated: Json, expected: Result) -> None:
+    """One that is described may hold anybody."""
+    group = {"resourceType": "Group", "member": [{"entity": ONLY_SOCIAL}], **stated}
+    root = {"type": "permit", "actor": called({"reference": "Group/1"})}
+    assert judged(root, references={"Group/1": group}) is expected
+
+
+# --- an input -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        (Code(DATA_CLASS_SYSTEM, "medical-exam"), {MEDICAL}),
+        (Code("urn:other", "medical-exam"), set(DataClass)),
+        (Code(DATA_CLASS_SYSTEM, "no-such"), set(DataClass)),
+    ],
+)
+def test_a_class_of_the_hub_is_one_of_its_codes_in_its_system(stated: Code, expected: set[DataClass]) -> None:
+    """What only looks like one is none: the request is about whatever there is."""
+    seen: set[Any] = set()
+
+    def judging(items: tuple[Item, ...]) -> Decision:
+        seen.update(one.data_class for one in items)
+        return Decision(Outcome.DENY, (), ())
+
+    assert in_general((stated,), policy(), judging).outcome is Outcome.DENY
+    assert seen == expected
+
+
+def test_the_first_policy_is_in_force_from_its_first_moment() -> None:
+    """Before it there is none to decide by."""
+    first = policy().editions[0][0]
+    assert consent.decide_input(payload(asOf=first.isoformat()), policy())["decision"] == NOBODY
+    with pytest.raises(UnreadableInput, match="asOf"):
+        consent.decide_input(payload(asOf=(first - timedelta(seconds=1)).isoformat()), policy())
+
+
+def test_a_permit_of_nothing_no_longer_says_that_it_permits() -> None:
+    """Where nothing can stand, the reasons are why not."""
+    facts = {"plans": [{"agencies": ["agency"], "approvedBy": "x", **SINCE}]}
+    notes = {"resourceType": "Composition", "status": "final", "title": "x",
+             "meta": {"security": [{"system": DATA_CLASS_SYSTEM, "code": "safety-plan"}]}}  # fmt: skip
+    request = {"purposeOfUse": ["CAREMGT"]}
+    answer = consent.decide_input(asked("social", "", facts, request=request, resources=[notes]), policy())
+    codes = [one["code"] for one in answer["reasons"]]
+    assert (answer["decision"], codes[0]) == (DENY, "R25-nothing-stands")
+    assert not [one for one in codes if one.endswith("-permits")]
+
+
+@pytest.mark.parametrize(("other", "expected"), [("kid", PERMIT), ("cousin", NOBODY)])
+def test_where_nobody_is_named_the_one_whom_all_consents_are_about_is_the_child(other: str, expected: str) -> None:
+    """Two consents about one patient are about the child; about two patients they are about nobody in particular."""
+    own, hers = NEEDS_SHELTER
+    consents = [
+        {**own, "patient": {"reference": "Patient/kid"}, "performer": [{"reference": "Patient/kid"}]},
+        {**hers, "patient": {"reference": f"Patient/{other}"}},
+    ]
+    facts = {"relationships": [{**MOTHER, "to": "person"}]}
+    given = asked("social", "medical-exam", facts, consents=consents, person={"birthDate": "2014-03-01"})
+    assert consent.decide_input(given, policy())["decision"] == expected
+
+
+@pytest.mark.parametrize("name", ["", 7, None, ["child"]])
+def test_a_person_is_called_by_a_name(name: Any) -> None:
+    """An empty one, or what is no text, is none."""
+    given = asked("health", "medical-exam", {}, person={"id": name, "birthDate": "2014-03-01"})
+    with pytest.raises(UnreadableInput, match="person.id"):
+        consent.decide_input(given, policy())
