@@ -174,6 +174,21 @@ def test_what_refers_to_anything_may_depend_on_what_a_clause_names(changes: Json
     assert judged({"type": "permit", "data": data}, item(MEDICAL, **changes)) is expected
 
 
+@pytest.mark.parametrize(
+    ("author", "expected"),
+    [
+        ("https://a.example/Practitioner/1", Result.PERMIT),
+        ("https://a.example/Practitioner/2", Result.NOT_APPLICABLE),
+        ("https://a.example/Organization/1", Result.INDETERMINATE),
+        ("https://b.example/Practitioner/1", Result.INDETERMINATE),
+    ],
+)
+def test_authors_of_one_kind_on_one_server_can_be_compared(author: str, expected: Result) -> None:
+    """An organisation may be where that practitioner works, and on another server it may be the same one."""
+    data = [{"meaning": "authoredby", "reference": {"reference": "https://a.example/Practitioner/1"}}]
+    assert judged({"type": "permit", "data": data}, item(MEDICAL, author=author)) is expected
+
+
 # --- reading a Consent --------------------------------------------------------------------------------------------
 
 
@@ -313,5 +328,5 @@ def test_where_nobody_is_named_the_one_whom_all_consents_are_about_is_the_child(
 def test_a_person_is_called_by_a_name(name: Any) -> None:
     """An empty one, or what is no text, is none."""
     given = asked("health", "medical-exam", {}, person={"id": name, "birthDate": "2014-03-01"})
-    with pytest.raises(UnreadableInput, match="person.id"):
+    with pytest.raises(UnreadableInput, match=r"person\.id"):
         consent.decide_input(given, policy())
