@@ -189,6 +189,44 @@ def test_authors_of_one_kind_on_one_server_can_be_compared(author: str, expected
     assert judged({"type": "permit", "data": data}, item(MEDICAL, author=author)) is expected
 
 
+NURSE, CLERK = ({"role": {"coding": [{"system": "urn:role", "code": code}]}} for code in ("nurse", "clerk"))
+
+
+@pytest.mark.parametrize(
+    "actor",
+    [
+        {"reference": ONLY_SOCIAL},
+        {"reference": {"reference": "Organization/above"}},
+        {"reference": {"identifier": {"system": "urn:agency", "value": "above"}}},
+        NURSE,
+        NURSE | {"reference": ONLY_SOCIAL},
+    ],
+    ids=str,
+)
+def test_whom_an_exception_names_nobody_above_it_names(actor: Json) -> None:
+    """In whichever way: the root is about the court alone, in a role that the shelter has not."""
+    root = nested("permit", provision("permit", classes=[REFERRAL], actor=[actor]), actor=[CLERK])
+    shelter = agency(SOCIAL, roles=(Code("urn:role", "nurse"),), parents=("Organization/above", "urn:agency|above"))
+    assert judged(root, recipient=shelter) is Result.NOT_APPLICABLE
+    assert judged(root, item(REFERRAL), recipient=shelter) is Result.PERMIT
+
+
+def test_roles_of_different_systems_cannot_be_compared() -> None:
+    """A role of a system that the shelter has no role of may be its own, whatever an exception knows of others."""
+    other = {"role": {"coding": [{"system": "urn:other", "code": "x"}]}}
+    root = nested("permit", provision("permit", classes=[REFERRAL], actor=[CLERK]), actor=[other])
+    assert judged(root, recipient=agency(SOCIAL, roles=(Code("urn:role", "nurse"),))) is Result.INDETERMINATE
+
+
+def test_an_agency_that_has_no_number_may_be_the_one_of_that_number() -> None:
+    """Who is named by number and role is not compared with whoever is known by references only."""
+    actor = NURSE | {"reference": {"identifier": {"system": "urn:agency", "value": "court"}}}
+    root = {"type": "permit", "actor": [actor]}
+    nurse = agency(SOCIAL, roles=(Code("urn:role", "nurse"),))
+    assert judged(root, recipient=nurse) is Result.NOT_APPLICABLE
+    assert judged(root, recipient=agency(SOCIAL, roles=nurse.roles, identifiers=())) is Result.INDETERMINATE
+
+
 # --- reading a Consent --------------------------------------------------------------------------------------------
 
 
@@ -207,6 +245,28 @@ def test_a_purpose_in_words_may_be_the_one_asked_for() -> None:
     """A denial for payment and for what only words say cannot be passed over."""
     told(provision("deny", purpose=["HPAYMT"]) | {"purpose": [{"system": REASON, "code": "HPAYMT"}, WORDS_ALONE]},
          View.NONE)  # fmt: skip
+
+
+def test_a_denial_for_the_court_and_for_nobody_knows_whom_may_be_for_the_shelter() -> None:
+    """A name that nobody can resolve keeps a consent from being passed over."""
+    court = {"reference": "Organization/court"}
+    told(provision("deny", actor=called(court)), View.SUMMARY)
+    told(provision("deny", actor=called(court, {"reference": "urn:uuid:nobody"})), View.NONE)
+
+
+@pytest.mark.parametrize(
+    "data", [{"meaning": "instance"}, {"reference": {"reference": "Observation/9"}}, "Observation/9"], ids=str
+)
+def test_data_is_named_by_meaning_and_reference(data: Any) -> None:
+    """One without the other cannot be read."""
+    assert judged({"type": "permit", "data": [data]}) is Result.INDETERMINATE
+
+
+def test_what_is_not_understood_leaves_the_rest_as_it_says() -> None:
+    """A clause for the court is not for the shelter, whatever else stands in it."""
+    root = provision("permit", to=COURT) | {"expression": {"language": "text/cql"}}
+    assert judged(root) is Result.NOT_APPLICABLE
+    assert judged(root, recipient=agency(COURT)) is Result.INDETERMINATE
 
 
 @pytest.mark.parametrize(
@@ -330,3 +390,23 @@ def test_a_person_is_called_by_a_name(name: Any) -> None:
     given = asked("health", "medical-exam", {}, person={"id": name, "birthDate": "2014-03-01"})
     with pytest.raises(UnreadableInput, match=r"person\.id"):
         consent.decide_input(given, policy())
+
+
+@pytest.mark.parametrize(
+    ("odd", "place"),
+    [
+        ({"consents": ["x"], "person": {}}, "consents"),
+        ({"resources": [{"resourceType": "Basic", "contained": [{"meta": "x"}]}]}, "contained"),
+    ],
+    ids=str,
+)
+def test_what_is_no_object_is_refused_by_its_place(odd: Json, place: str) -> None:
+    """Wherever one is wanted."""
+    with pytest.raises(UnreadableInput, match=place):
+        consent.decide_input(payload(**odd), policy())
+
+
+def test_what_is_no_resource_resolves_nothing() -> None:
+    """A reference to something else is one that nobody can resolve."""
+    none = consent.decide_input(payload(references={}), policy())
+    assert consent.decide_input(payload(references={"Organization/54": "x"}), policy()) == none
