@@ -12,6 +12,7 @@ import consent
 from consent.errors import UnreadableInput
 from consent.general import in_general
 from consent.model import Code, Decision, Item, Outcome
+from consent.moments import interval
 from consent.trees import Ask, Result, judge_tree
 from consent.vocabulary import DATA_CLASS_SYSTEM, DataClass, Sector, View
 from tests.consent.test_outside import (
@@ -71,6 +72,14 @@ def test_a_denial_that_one_consent_states_outranks_what_another_permits() -> Non
     refuses = nested("permit", {"type": "deny", "purpose": [{"system": REASON, "code": "TREAT"}]})
     assert answered({"type": "permit"}, clinic_consent())["decision"] == PERMIT
     assert answered(refuses, clinic_consent())["decision"] == DENY
+
+
+@pytest.mark.parametrize("status", ["draft", "proposed", "inactive", "not-done", "rejected", "entered-in-error", ""])
+@pytest.mark.parametrize("kind", ["permit", "deny"])
+def test_only_an_active_consent_speaks(status: str, kind: str) -> None:
+    """One that is not yet, no longer or by mistake there neither permits nor denies."""
+    one = clinic_consent(type=kind) | {"status": status}
+    assert consent.decide_input(payload(consents=[one]), policy())["decision"] == NOBODY
 
 
 @pytest.mark.parametrize("profile", ["hub", "pcf"])
@@ -211,6 +220,13 @@ def test_whom_an_exception_names_nobody_above_it_names(actor: Json) -> None:
     assert judged(root, item(REFERRAL), recipient=shelter) is Result.PERMIT
 
 
+def test_an_exception_for_somebody_else_leaves_the_rest_to_all() -> None:
+    """The root names nobody and holds for everybody."""
+    root = nested("permit", provision("deny", to=COURT))
+    assert judged(root) is Result.PERMIT
+    assert judged(root, recipient=agency(COURT)) is Result.DENY
+
+
 def test_roles_of_different_systems_cannot_be_compared() -> None:
     """A role of a system that the shelter has no role of may be its own, whatever an exception knows of others."""
     other = {"role": {"coding": [{"system": "urn:other", "code": "x"}]}}
@@ -298,6 +314,15 @@ def test_what_a_branch_says_clearly_below_words_is_clear() -> None:
 def test_one_name_that_nobody_can_resolve_may_be_anybody(names: list[Json], expected: Result) -> None:
     """Whoever is not among the names known is not ruled out by them."""
     assert judged({"type": "permit", "actor": called(*names)}) is expected
+
+
+def test_a_group_of_which_one_member_is_nobody_may_hold_anybody() -> None:
+    """Of two members one is known: whoever is not that one is not ruled out."""
+    for other, expected in (("Organization/police", Result.NOT_APPLICABLE), ("urn:uuid:nobody", Result.INDETERMINATE)):
+        members = [{"entity": {"reference": one}} for one in ("Organization/court", other)]
+        known = {"Group/0": {"resourceType": "Group", "actual": True, "member": members}}
+        root = {"type": "permit", "actor": called({"reference": "Group/0"})}
+        assert judged(root, references=known) is expected
 
 
 @pytest.mark.parametrize(("groups", "expected"), [(1, Result.PERMIT), (9, Result.PERMIT), (10, Result.INDETERMINATE)])
@@ -410,3 +435,20 @@ def test_what_is_no_resource_resolves_nothing() -> None:
     """A reference to something else is one that nobody can resolve."""
     none = consent.decide_input(payload(references={}), policy())
     assert consent.decide_input(payload(references={"Organization/54": "x"}), policy()) == none
+
+
+@pytest.mark.parametrize(("fraction", "micro"), [("5", 500000), ("000001", 1), ("1234567", 123456)])
+def test_a_fraction_of_a_second_is_read_to_the_microsecond(fraction: str, micro: int) -> None:
+    """However many digits it has."""
+    found = interval(f"2026-06-15T09:00:00.{fraction}Z", "UTC")
+    assert found is not None
+    assert (found[0].microsecond, found[1] - found[0]) == (micro, timedelta(microseconds=1))
+
+
+def test_by_consents_alone_a_permit_stands_though_nothing_is_left_of_it() -> None:
+    """The law has no word there, and no R25."""
+    notes = {"resourceType": "Composition", "status": "final", "title": "x",
+             "meta": {"security": [{"system": DATA_CLASS_SYSTEM, "code": "safety-plan"}]}}  # fmt: skip
+    answer = consent.decide_input(payload(resources=[notes]), policy())
+    assert (answer["decision"], answer["released"]) == (PERMIT, [])
+    assert [one["code"] for one in answer["reasons"]] == ["C-permits"]
