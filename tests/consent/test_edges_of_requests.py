@@ -227,6 +227,13 @@ def test_an_exception_for_somebody_else_leaves_the_rest_to_all() -> None:
     assert judged(root, recipient=agency(COURT)) is Result.DENY
 
 
+@pytest.mark.parametrize("missing", [(), ("identifiers",), ("references",), ("identifiers", "references")], ids=str)
+def test_a_root_for_everybody_is_for_whoever_is_known_by_little(missing: tuple[str, ...]) -> None:
+    """Only the exception names anybody, so only of the exception nobody can tell."""
+    root = nested("permit", provision("permit", to=COURT, classes=[REFERRAL]))
+    assert judged(root, recipient=agency(SOCIAL, **dict.fromkeys(missing, ()))) is Result.PERMIT
+
+
 def test_roles_of_different_systems_cannot_be_compared() -> None:
     """A role of a system that the shelter has no role of may be its own, whatever an exception knows of others."""
     other = {"role": {"coding": [{"system": "urn:other", "code": "x"}]}}
