@@ -331,14 +331,12 @@ def _maker(row: Row, env: Env, place: Place | None) -> Taker:
         made = Made(resource, frame.made, made_by, node, len(walk.made))
         walk.made.append(made)
         up = frame if always else frame.up
-        put = read_rows(Frame(node, up, resource, {}, made, walk))
-        if not put and not (always and node.state is State.VALUE):
-            del walk.made[made.number :]  # nothing under it said anything
-            return False
-        if impose is not None:
+        put = read_rows(Frame(node, up, resource, {}, made, walk)) or (always and node.state is State.VALUE)
+        if put and impose is not None:
             impose(resource)
-        if known_by and not any(name in resource for name in known_by):
-            seen, spots, tested, loss = before  # it is nobody: what was read for it is loss
+        if not put or (known_by and not any(name in resource for name in known_by)):
+            # Nothing under it said anything, or it is nobody: what was read for it is loss.
+            seen, spots, tested, loss = before
             del walk.made[made.number :], walk.seen[seen:], walk.spots[spots:], walk.tested[tested:], walk.loss[loss:]
             return False
         if read_item is not None:

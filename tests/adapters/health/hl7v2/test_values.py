@@ -224,3 +224,15 @@ def test_a_status_that_is_not_known_has_no_code() -> None:
     assert obx(bundle)[11:12] in ([], [""])
     assert result(packs.pack(ID).read(writing.raw, packs.CONTEXT))["status"] == "unknown"
     assert "Observation.status" not in {loss.place for loss in writing.loss}
+
+
+def test_an_allergy_to_nothing_said_is_none() -> None:
+    """AL1 without AL1-3 makes no active allergy; what else it says is told as loss."""
+    raw = (
+        "MSH|^~\\&|HIS|BVM|HUB|ONESTOP|20260302101530||ADT^A08|C1|P|2.5.1||||||UNICODE UTF-8\rEVN||20260302101530\r"
+        "PID|1||079315000123^^^^NI||Mẫu^Thị Thử||20150304|F\rPV1|1|O\rAL1|1|DA||SV\rAL1|2||^Phấn hoa\r"
+    )
+    reading = packs.pack(ID).read(raw.encode(), packs.CONTEXT)
+    (allergy,) = packs.resources(reading.strands[0].bundle, "AllergyIntolerance")
+    assert allergy["code"]["coding"][0]["display"] == "Phấn hoa"
+    assert {"AL1[1]-2", "AL1[1]-4"} <= {loss.place for loss in reading.loss}
