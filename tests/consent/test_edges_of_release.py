@@ -375,3 +375,11 @@ def test_an_extension_that_is_content_is_named_by_its_last_word(word: str, expec
     own = ("Patient.gender", f"Patient.extension[{word}]")
     left = released(patient, Verdict("urn:uuid:0", View.SUMMARY, "own"), own=own)
     assert left.get("extension") == ([extension] if expected else None)
+
+
+@pytest.mark.parametrize(("named", "expected"), [(DataClass.FORENSIC, "R22"), (DataClass.MEDICAL_EXAM, "R1")])
+def test_a_faulty_order_is_why_only_for_what_it_names(named: DataClass, expected: str) -> None:
+    """That an order is not verified explains why a forensic result stays, not why anything else does."""
+    facts = child(orders=(order(line(named), verified_by=""),))
+    (reason,) = decide(ask(Sector.POLICE, item(DataClass.FORENSIC)), facts).verdicts[0].reasons
+    assert reason.rule == expected
