@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from adapters.errors import Unmappable
 from adapters.mapping import places, ways
@@ -32,6 +32,7 @@ from adapters.mapping.rows import Row
 from adapters.mapping.short import NULL
 from adapters.mapping.walk import NOTHING_TOLD, Frame, Made, Reader, Taker, Told
 from adapters.pack import Deviation
+from adapters.r4.invariants import INVARIANTS
 from adapters.tree import Node, State
 
 
@@ -310,10 +311,6 @@ def _mover(row: Row, env: Env, place: Place | None) -> Taker:
     return move
 
 
-_KNOWN_BY: Final = {"Organization": ("name", "identifier")}
-"""What R4 wants one of: a resource that says none of them is nobody, and is not made."""
-
-
 def _maker(row: Row, env: Env, place: Place | None) -> Taker:
     made_by = making(row, env)
     inner = env.under(place, node=row.make, resource=row.make, data_class=made_by.data_class, marked=made_by.data_class)
@@ -321,7 +318,7 @@ def _maker(row: Row, env: Env, place: Place | None) -> Taker:
     read_rows, impose = compile_rows(rows, inner), ways.imposer(inner.tests(row.where, row))
     always = place is not None
     read_item = compile_rows(row.item, env.under(place, node=made_by.item)) if row.item else None
-    known_by = _KNOWN_BY.get(row.make, ())
+    identified = [rule.holds for rule in INVARIANTS.get(row.make, ()) if rule.identifies]
 
     def take(frame: Frame, node: Node | None = None) -> bool:
         walk = frame.walk
@@ -334,7 +331,7 @@ def _maker(row: Row, env: Env, place: Place | None) -> Taker:
         put = read_rows(Frame(node, up, resource, {}, made, walk)) or (always and node.state is State.VALUE)
         if put and impose is not None:
             impose(resource)
-        if not put or (known_by and not any(name in resource for name in known_by)):
+        if not put or not all(holds(resource) for holds in identified):
             # Nothing under it said anything, or it is nobody: what was read for it is loss.
             seen, spots, tested, loss = before
             del walk.made[made.number :], walk.seen[seen:], walk.spots[spots:], walk.tested[tested:], walk.loss[loss:]

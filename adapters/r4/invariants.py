@@ -31,6 +31,8 @@ class Rule:
     under: str = ""
     """Added to the element's expression where the culprit is a child."""
     severity: Severity = "error"
+    identifies: bool = False
+    """What breaks it is nobody in particular."""
 
 
 # --- readers that expect anything ---------------------------------------------------------------------------
@@ -231,7 +233,7 @@ INVARIANTS: Final[Mapping[str, tuple[Rule, ...]]] = {
     # people and bodies
     "Group": (Rule("grp-1", lambda v: "member" not in v or v.get("actual") is True, "members need actual = true"),),
     "Organization": (
-        Rule("org-1", _any_of("identifier", "name"), "give a name or an identifier"),
+        Rule("org-1", _any_of("identifier", "name"), "give a name or an identifier", identifies=True),
         Rule("org-2", _no_home("address"), "an organization has no home address", ".address"),
         Rule("org-3", _no_home("telecom"), "an organization has no home telecom", ".telecom"),
     ),
