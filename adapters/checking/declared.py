@@ -15,6 +15,7 @@ from adapters.checking.places import bare, below
 from adapters.checking.plan import item_of
 from adapters.mapping import places
 from adapters.mapping.bundles import BundlePack
+from adapters.mapping.carrying import ORDINAL
 from adapters.mapping.engine import RowPack
 from adapters.mapping.env import Env, Material
 from adapters.mapping.message import Message
@@ -35,6 +36,8 @@ class Declared:
     """Canonical place -> source places that it is written to."""
     said: set[str] = field(default_factory=set)
     """Source places that a row may say of itself."""
+    numbered: set[str] = field(default_factory=set)
+    """Source places that say where in its list a thing stands: another order, another number."""
     head: set[str] = field(default_factory=set)
     """Header places, which the context supplies."""
 
@@ -145,6 +148,8 @@ class _Walk:
             self.found.writers.setdefault(to, set()).add(pattern)
         if row.out or row.default or direction == "out":
             self.found.said.add(pattern)
+        if row.out == ORDINAL:
+            self.found.numbered.add(pattern)
 
     def _conditions(self, row: Row, env: Env, place: Place | None, patterns: tuple[str, ...], direction: str) -> None:
         inner = env.under(place)

@@ -218,6 +218,8 @@ class _Return:
             kinds = _kinds(place, reported)
             if kinds & {LossKind.DROP, LossKind.MERGE} or (kinds and place in there):
                 continue  # in the residual, joined with another, or said in another form
+            if place in declared.numbered & there:
+                continue  # the list came back in another order
             if place in moved or (declared.targets.get(place) and not declared.written(place)):
                 continue
             if declared.lost_in(place, self.lost):
@@ -301,15 +303,17 @@ def _only(reading: Reading) -> Strand:
 
 
 def _comparable(bundle: Bundle) -> Any:
-    """The bundle without what the context says, its salted addresses numbered in order."""
+    """The bundle without what the context says, its entries by type and address, its salted addresses numbered: FHIR R4
+    (2.4.1, messaging) gives the order of a message's entries no meaning but that the header comes first."""
     header = dict(bundle["entry"][0]["resource"])
     for name in ("id", "meta", "source", "sender", "destination"):
         header.pop(name, None)
-    entries = [{"resource": header}, *bundle["entry"][1:]]
-    salted = [entry["fullUrl"] for entry in entries[1:] if NEVER_MATCHES in str(entry["resource"].get("meta", ""))]
-    names = {url: f"salted {number}" for number, url in enumerate(salted)}
+    entries = sorted(bundle["entry"][1:], key=lambda entry: str(entry["resource"]["resourceType"]))
+    salted = [entry["fullUrl"] for entry in entries if NEVER_MATCHES in str(entry["resource"].get("meta", ""))]
+    names = {url: f"salted {number:04}" for number, url in enumerate(salted)}
+    entries.sort(key=lambda entry: (entry["resource"]["resourceType"], names.get(entry["fullUrl"], entry["fullUrl"])))
     names |= {url.removeprefix("urn:uuid:"): name for url, name in names.items()}
-    return _renamed({"entry": entries}, names)
+    return _renamed({"entry": [{"resource": header}, *entries]}, names)
 
 
 def _renamed(value: Any, names: dict[str, str]) -> Any:

@@ -13,7 +13,7 @@ from adapters.mapping.kin import Kin
 from adapters.mapping.making import Key, Making
 from adapters.mapping.paths import Json, Step
 from adapters.mapping.reader import repeated
-from adapters.mapping.siblings import Siblings
+from adapters.mapping.siblings import Siblings, known_by
 from adapters.mapping.walk import Made, Walk
 from adapters.pack import Bundle, Context, Deviation, Head, LossKind
 from adapters.r4 import table
@@ -109,9 +109,14 @@ class Assembly:
         return ("of", url, *values) if any(values) else None
 
     def _without_repeats(self) -> list[Made]:
-        """A key that stands twice: merged where the row says so, else both kept and the second told apart."""
+        """A key that stands twice: merged where the row says so, else both kept and the second told apart,
+        and what is known by the second goes with it."""
         kept: list[Made] = []
+        apart: set[int] = set()
         for made in self.walk.made:
+            if apart and made.keyed and (above := known_by(made, self.kin)) is not None and id(above) in apart:
+                made.full_url = identity.full_url(self.context.id_key, made.full_url, above.full_url)
+                apart.add(id(made))
             first = self.used.setdefault(made.full_url, made)
             if first is made:
                 kept.append(made)
@@ -126,6 +131,7 @@ class Assembly:
             else:
                 self.walk.deviations.append(repeated(made.place))
                 self._tell_apart(made)
+                apart.add(id(made))
                 kept.append(made)
         return kept
 

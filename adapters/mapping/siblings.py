@@ -30,7 +30,7 @@ class Siblings:
         mine: dict[str, tuple[str, str]] = {}
         moved: set[int] = set()
         for made in walk.made:
-            above = _above(made, kin)
+            above = known_by(made, kin)
             follows = above is not None and id(above) in moved
             if not made.keyed or made.type == "Patient" or not (follows or _hangs(made.row)):
                 continue
@@ -57,18 +57,7 @@ class Siblings:
         return url
 
 
-@cache
-def _child_roles() -> frozenset[str]:
-    return frozenset(role for role, kind in canonical_links().roles.items() if kind == "Patient")
-
-
-def _hangs(making: Making) -> bool:
-    """Whether the resource refers to a child."""
-    roles = {role for _, role in making.refs}
-    return bool(roles & _child_roles()) or (making.own_link and "Patient" in making.targets)
-
-
-def _above(made: Made, kin: Kin) -> Made | None:
+def known_by(made: Made, kin: Kin) -> Made | None:
     """The resource that it is known by; None when it is known by an identifier of its own."""
     for key in made.row.keys:
         if key.find is None:
@@ -78,6 +67,17 @@ def _above(made: Made, kin: Kin) -> Made | None:
         elif identity.key_parts(key.find(made.resource), key.text, "") is not None:
             return None
     return None
+
+
+@cache
+def _child_roles() -> frozenset[str]:
+    return frozenset(role for role, kind in canonical_links().roles.items() if kind == "Patient")
+
+
+def _hangs(making: Making) -> bool:
+    """Whether the resource refers to a child."""
+    roles = {role for _, role in making.refs}
+    return bool(roles & _child_roles()) or (making.own_link and "Patient" in making.targets)
 
 
 def _owner(made: Made, kin: Kin) -> Made | None:

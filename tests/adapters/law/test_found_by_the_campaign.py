@@ -1,0 +1,67 @@
+"""What `make campaign-packs` found, said small: each of these messages broke the law once."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.checking.law import Breach, Law
+from tests.adapters import packs
+
+HL7 = "health/hl7v2"
+
+
+def breaches(type_: str, raw: str) -> list[Breach]:
+    """What of the law a message breaks."""
+    law = Law(packs.pack(HL7), type_)
+    found = law.check(raw.encode())
+    assert law.read, "the message is refused"
+    return found
+
+
+def changed(name: str, *changes: tuple[str, str]) -> str:
+    """A sample with other words."""
+    raw = packs.sample(HL7, name).decode()
+    for old, new in changes:
+        assert old in raw, f"{name} does not say {old}"
+        raw = raw.replace(old, new)
+    return raw
+
+
+REF = "ref-i12-forensic.hl7"
+REFERRING = "PRD|RP^Referring Provider^HL70286|||^^^^^^^^Cơ quan điều tra Mẫu|||cqdt-mau^XX\r"
+REFERRED = "PRD|RT^Referred to Provider^HL70286|||^^^^^^^^Bệnh viện Mẫu|||bv-mau^XX\r"
+
+
+def test_who_shall_act_is_the_same_wherever_the_referral_says_it() -> None:
+    """An organisation of RF1-19 (v2.8), written as a PRD, owns the Task as it did before."""
+    decision = "AUT|decision^quyết định^L||Cơ quan điều tra Mẫu|20261120||45/QĐ-CQĐT\r"
+    raw = changed(REF, (decision, ""), ("^chứng cứ^99HUBRSN", "^chứng cứ^99HUBRSN|||||||||Trung tâm Mẫu"))
+    assert not breaches("REF^I12", raw)
+
+
+@pytest.mark.parametrize("providers", ["PRD|PP^Primary Care Provider^HL70286|||^^^^^^^^Trạm Mẫu\r", "PRD|RT\r"])
+def test_a_referral_whose_providers_nobody_knows_can_still_be_passed_on(providers: str) -> None:
+    """HL7 asks for a PRD: one without a name stands there, so that the referral is not lost."""
+    raw = changed(REF, (REFERRING, ""), (REFERRED, providers))
+    assert not breaches("REF^I12", raw)
+    (strand,) = packs.pack(HL7).read(raw.encode(), packs.CONTEXT).strands
+    written = packs.pack(HL7).write(strand.bundle, packs.CONTEXT).raw.decode()
+    assert [line for line in written.split("\r") if line.startswith("PRD")] == ["PRD|RT^Referred to Provider^HL70286"]
+
+
+def test_two_orders_without_a_number_keep_their_own_requests() -> None:
+    """Two reports that nothing tells apart are two, and so are the requests that are known by them."""
+    order = "OBR|{}|||^^LN|||20261120084500+0700|||||||||BS001^Thử^Bác Sĩ||||||20261120103000+0700|||F\r"
+    head = changed("oru-r01-exam.hl7").split("OBR|")[0]
+    result = "OBX|1|NM|8867-4^Heart rate^LN||{}|/min^/min^UCUM|||||F\r"
+    raw = head + order.format(1) + result.format(96) + order.format(2) + result.format(97)
+    assert not breaches("ORU^R01", raw)
+    (strand,) = packs.pack(HL7).read(raw.encode(), packs.CONTEXT).strands
+    requests = [each for each in strand.bundle["entry"] if each["resource"]["resourceType"] == "ServiceRequest"]
+    assert len({each["fullUrl"] for each in requests}) == 2
+
+
+def test_results_that_come_back_in_another_order_are_numbered_anew() -> None:
+    """OBX-1 says where a segment stands: no value that could be lost."""
+    raw = changed("adt-a08-update.hl7", ("DG1|1", "OBX||ED|^Ảnh Mẫu\rOBX|2|NM|44249-1^PHQ-9^LN||14||||||F\rDG1|1"))
+    assert not breaches("ADT^A08", raw)
