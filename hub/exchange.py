@@ -68,7 +68,8 @@ def accept(parts: Parts, envelope: Envelope) -> Acknowledgement:
         intake.note_conflict(parts, heard)
         raise
     reached("accepted")
-    parts.dispatcher.wake(queued)
+    if queued:
+        parts.dispatcher.wake(queued)
     return told
 
 

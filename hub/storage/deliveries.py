@@ -24,6 +24,7 @@ D = DeliveryState
 CLAIMABLE: Final = (D.PENDING, D.UNKNOWN)
 OPEN: Final = tuple(state for state, after in NEXT.items() if after)
 """States that are not final; one of them holds back what follows in its stream."""
+_before = delivery.alias("before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,13 +364,12 @@ def _due(at: datetime) -> ColumnElement[bool]:
 
 
 def _is_head() -> ColumnElement[bool]:
-    before = delivery.alias("before")
     return ~exists().where(
-        before.c.case == delivery.c.case,
-        before.c.agency == delivery.c.agency,
-        before.c.lane == delivery.c.lane,
-        before.c.seq < delivery.c.seq,
-        before.c.state.in_(OPEN),
+        _before.c.case == delivery.c.case,
+        _before.c.agency == delivery.c.agency,
+        _before.c.lane == delivery.c.lane,
+        _before.c.seq < delivery.c.seq,
+        _before.c.state.in_(OPEN),
     )
 
 
