@@ -142,14 +142,14 @@ def law_shard(shard: Shard) -> dict[str, Any]:
 def harm_shard(shard: Shard) -> dict[str, Any]:
     """Harmed messages of one codec."""
     _, codec, number, count, _ = shard
-    packs, broken, longest = test_fuzz.of_codec(codec), Counter[str](), 0.0
+    packs, broken, longest, read = test_fuzz.of_codec(codec), Counter[str](), 0.0, 0
     for one in range(count):
         seed = f"{codec} campaign {number} {one}"
-        id_, wrong, took = test_fuzz.harm_one(codec, packs, seed)
-        longest = max(longest, took)
-        if wrong:
-            broken[f"{id_}: {wrong} (seed '{seed}')"] += 1
-    return {"made": count, "longest": round(longest, 2), "broken": dict(broken)}
+        harmed = test_fuzz.harm_one(packs, seed)
+        longest, read = max(longest, harmed.seconds), read + harmed.read
+        if harmed.wrong:
+            broken[f"{harmed.pack}: {harmed.wrong} (seed '{seed}')"] += 1
+    return {"made": count, "read": read, "longest": round(longest, 2), "broken": dict(broken)}
 
 
 def told(shard: Shard, result: dict[str, Any]) -> str:
@@ -181,10 +181,11 @@ def page(results: Sequence[tuple[Shard, dict[str, Any]]], idle: Sequence[str], c
     ]  # fmt: skip
     for (pack_id, type_), rows in sorted(law.items()):
         lines.append(law_line(pack_id, type_, rows))
-    lines += ["", "| codec | harmed | longest, s of CPU | breaches |", "|---|---|---|---|"]
+    lines += ["", "| codec | harmed | read all the same | longest, s of CPU | breaches |", "|---|---|---|---|---|"]
     for codec, rows in sorted(harmed.items()):
-        made, broken = sum(row["made"] for row in rows), sum(sum(row["broken"].values()) for row in rows)
-        lines.append(f"| {codec} | {made:,} | {max(row['longest'] for row in rows)} | {broken} |")
+        made, read = (sum(row[name] for row in rows) for name in ("made", "read"))
+        broken = sum(sum(row["broken"].values()) for row in rows)
+        lines.append(f"| {codec} | {made:,} | {read:,} | {max(row['longest'] for row in rows)} | {broken} |")
     broken_lines = [f"- {name}: {why}" for name, why in breaches(law, harmed)] + [f"- {why}" for why in idle]
     if broken_lines:
         lines += ["", "## Breaches", "", *broken_lines]

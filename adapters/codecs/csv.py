@@ -41,7 +41,9 @@ def parse(raw: bytes, legacy: Sequence[str] = ()) -> Parsed:
 def _unzip(raw: bytes) -> Iterator[tuple[str, bytes]]:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
+            infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
+            if not all(info.filename for info in infos):
+                raise Malformed("", "syntax", "each file of the ZIP needs a name")
             if len(infos) > _MAX_FILES or sum(info.file_size for info in infos) > MAX_BYTES:
                 raise TooLarge("", "size", "the files are too many or too large")
             if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in infos):

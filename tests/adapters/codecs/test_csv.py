@@ -76,3 +76,9 @@ def test_law_one() -> None:
     """Part 1 of the law for one file."""
     tree = csv.parse(b'a,b\n1,"x,y"\n,z\n').tree
     assert csv.parse(csv.dump(tree)).tree == tree
+
+
+def test_a_file_without_a_name_in_a_zip_is_refused() -> None:
+    """A ZIP whose directory names nothing is no crash."""
+    with pytest.raises(Malformed):
+        csv.parse(_zip({"a.csv": b"id\n1\n"}).replace(b"a.csv", b"\0.csv"))

@@ -8,6 +8,7 @@ import re
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 
 from adapters.checking.context import CONTEXT
@@ -91,19 +92,27 @@ def _shuffled(raw: bytes, chance: random.Random) -> bytes:
     return mark.join(pieces + pieces[second : second + 1] * chance.randrange(2))
 
 
-def seen_by_strangers(pack: Pack, raw: bytes, write: bool = True) -> str:
+@dataclass(frozen=True)
+class Seen:
     """Everything that anybody may see of reading a message and of writing what came of it."""
+
+    text: str
+    read: bool
+
+
+def seen_by_strangers(pack: Pack, raw: bytes, write: bool = True) -> Seen:
+    """Read a message and perhaps write it again, and listen to what is said of that."""
     try:
         reading = pack.read(raw, CONTEXT)
     except Refusal as refusal:
-        return f"{refusal} {refusal.place} {refusal.kind} {refusal.why}"
+        return Seen(f"{refusal} {refusal.place} {refusal.kind} {refusal.why}", read=False)
     seen = [*(f"{d.place} {d.why}" for d in reading.deviations), *(f"{loss.place} {loss.why}" for loss in reading.loss)]
     for strand in reading.strands if write else ():
         try:
             seen += [f"{loss.place} {loss.why}" for loss in pack.write(strand.bundle, CONTEXT).loss]
         except AdapterError as fault:
             seen.append(str(fault))
-    return "\n".join(seen)
+    return Seen("\n".join(seen), read=True)
 
 
 def tells(raw: bytes, seen: str) -> bool:
