@@ -230,6 +230,23 @@ def test_a_police_request_is_filed() -> None:
         assert expected_text in said
 
 
+def test_a_relative_who_is_only_styled_is_no_reason_to_lose_a_request() -> None:
+    """NIEM 4.0 asks for no part of a PersonName: a title and a suffix alone are filed with the rest."""
+    bundle = dict(
+        pack("police/niem").read(sample("police/niem", "forensic-exam-request.xml"), CONTEXT).strands[0].bundle
+    )
+    (child,) = resources(bundle, "Patient")
+    relative = {
+        "resourceType": "RelatedPerson",
+        "id": "1",
+        "meta": child["meta"],
+        "name": [{"prefix": ["Bà"], "suffix": ["Mẫu"]}],
+        "patient": {"reference": f"urn:uuid:{child['id']}"},
+    }
+    bundle["entry"] = [*bundle["entry"], {"fullUrl": "urn:uuid:1", "resource": relative}]
+    assert (f"{NC}PersonNameSuffixText", "Mẫu") in told(bundle)
+
+
 def test_an_answer_of_the_hospital_is_a_review() -> None:
     """The hospital's refusal is said to a court that asked as a rejected review with its reason."""
     raw = sample("health/hl7v2", "rri-i12-rejected.hl7")
