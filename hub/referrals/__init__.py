@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.referrals.keeping import OPENING, Kept, belonging, keep
+from hub.referrals.keeping import OPENING, Kept, belonging, call_for_late, keep
 from hub.referrals.offering import Router, offer, offer_case, reachable
 from hub.referrals.reading import Said, named, said_of
 from hub.referrals.routes import Routes, read_routes
@@ -15,6 +15,7 @@ __all__ = [
     "Routes",
     "Said",
     "belonging",
+    "call_for_late",
     "get",
     "keep",
     "named",

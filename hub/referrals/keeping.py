@@ -10,7 +10,7 @@ from typing import Protocol
 from consent.vocabulary import Event, ReferralState
 from hub.referrals.reading import Said
 from hub.referrals.routes import CLOSED, Routes
-from hub.storage import referrals
+from hub.storage import referrals, tasks
 from hub.storage.ids import new_id
 from hub.storage.persons import Case
 from hub.storage.referrals import Referral
@@ -19,6 +19,8 @@ from hub.storage.store import Unit
 
 OPENING = frozenset({Event.REFERRAL_REQUEST, Event.SHELTER_TRANSFER})
 """Events that ask somebody for something."""
+LATE = "referral-late"
+"""The kind of task that calls a person to a referral."""
 ENDED = CLOSED | {ReferralState.COMPLETED, ReferralState.EXPIRED}
 
 
@@ -62,14 +64,17 @@ def keep(
 ) -> Kept:
     """Open, or move on, the referral of a strand; `known` is what `belonging` found."""
     if known is None and event in OPENING and said.speaks:
-        return Kept(_opened(unit, vault, case, said, sender, performer, at))
+        return Kept(_opened(unit, vault, routes, case, said, sender, performer, at))
     if known is None:
         return Kept()
     referrals.add_tokens(unit, known.id, _tokens(vault, said))
     return _moved(unit, routes, known, event, said, sender, at)
 
 
-def _opened(unit: Unit, vault: Vault, case: Case, said: Said, sender: str, performer: str, at: datetime) -> Referral:
+def _opened(
+    unit: Unit, vault: Vault, routes: Routes, case: Case, said: Said, sender: str, performer: str, at: datetime
+) -> Referral:
+    answer_by, done_by = routes.waits.until(said.priority, said.service, at)
     new = Referral(
         id=new_id(),
         case=case.id,
@@ -80,8 +85,10 @@ def _opened(unit: Unit, vault: Vault, case: Case, said: Said, sender: str, perfo
         state_at=at,
         asked=tuple(each.value for each in said.asked),
         opened_at=at,
-        deadline=said.deadline,
+        deadline=said.deadline or done_by,
         closed_at=None,
+        answer_by=answer_by,
+        late=None,
         version=1,
     )
     order = vault.token("decision", said.decision) if said.decision else None
@@ -98,7 +105,25 @@ def _moved(unit: Unit, routes: Routes, known: Referral, event: Event, said: Said
     if not allowed or not _may_say(routes, known, sender, wanted):
         return Kept(known, conflict="" if said.state is None else wanted.value)
     referrals.set_state(unit, known.id, wanted.value, at, closed=wanted in ENDED)
+    _call_off(unit, known, wanted, at)
     return Kept(replace(known, state=wanted.value, state_at=at, version=known.version + 1))
+
+
+def call_for_late(unit: Unit, at: datetime) -> int:
+    """Call a case worker, once, to each referral that nobody answered or finished in its time (R39); how many."""
+    late = referrals.fall_late(unit, ReferralState.REQUESTED.value, at)
+    for each in late:
+        task = tasks.NewTask(LATE, f"R39-{each.late}", "case-worker", each.case, subject={"referral": each.id})
+        tasks.start(unit, task, at)
+    return len(late)
+
+
+def _call_off(unit: Unit, known: Referral, state: ReferralState, at: datetime) -> None:
+    """What somebody was called for has come: the answer, or the end."""
+    for task in tasks.listing(unit, kinds=(LATE,), case=known.case):
+        unanswered = task.reason == f"R39-{referrals.UNANSWERED}"
+        if task.subject == {"referral": known.id} and (unanswered or state in ENDED):
+            tasks.close(unit, task.id, "hub", at)
 
 
 def _may_say(routes: Routes, known: Referral, sender: str, wanted: ReferralState) -> bool:

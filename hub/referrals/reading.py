@@ -32,6 +32,8 @@ class Said:
     decision: str = ""
     """Decision number, a claim."""
     deadline: datetime | None = None
+    priority: str = ""
+    """HL7 request-priority; "" = none is said."""
 
     @property
     def speaks(self) -> bool:
@@ -57,6 +59,7 @@ def said_of(bundle: Json) -> Said:
         performer=tuple(dict.fromkeys(_performers(bundle, requests, tasks))),
         decision=next((each.value for each in claims_of(bundle) if each.kind == "decision"), ""),
         deadline=next(_deadlines(tasks), None),
+        priority=_first(each.get("priority", "") for each in both),
     )
 
 

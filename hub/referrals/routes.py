@@ -50,6 +50,21 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """How long a referral may wait before a person is called (R39)."""
+
+    answer: Mapping[str, timedelta]
+    """By the priority of the request: routine, urgent, asap, stat."""
+    done: Mapping[str, timedelta]
+    """By service; of others there is no time but the one that a request names."""
+
+    def until(self, priority: str, service: str, at: datetime) -> tuple[datetime, datetime | None]:
+        """Until when a request made at `at` is to be answered, and to be done."""
+        wait = self.answer.get(priority, self.answer["routine"])
+        return at + wait, at + self.done[service] if service in self.done else None
+
+
+@dataclass(frozen=True, slots=True)
 class Routes:
     """All routes, and how referrals move, as of one version."""
 
@@ -61,6 +76,7 @@ class Routes:
     requester_says: frozenset[ReferralState]
     needs_focus: frozenset[Event]
     """Events that say nothing when what they are about is withheld."""
+    waits: Waits
     original_days: int
     """How long original bytes and message keys are kept."""
 
@@ -160,6 +176,7 @@ def read_routes(text: str | None = None) -> Routes:
             states={ReferralState(old): _states(new) for old, new in data["states"].items()},
             requester_says=_states(data["requester_says"]),
             needs_focus=frozenset(Event(each) for each in data["needs_focus"]),
+            waits=_waits(data["waits"]),
             original_days=int(data["original_days"]),
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -182,6 +199,15 @@ def _row(row: Mapping[str, Any]) -> Route:
         held=row.get("held", "false") == "true",
         again=row.get("again", "true") == "true",
     )
+
+
+def _waits(data: Mapping[str, Mapping[str, str]]) -> Waits:
+    answer, done = (
+        {name: timedelta(hours=float(hours)) for name, hours in data[part].items()} for part in ("answer", "done")
+    )
+    if "routine" not in answer:
+        raise ValueError("waits: answer: routine is missing")
+    return Waits(answer, done)
 
 
 def _purposes(codes: Iterable[str]) -> tuple[Purpose, ...]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, func, insert, select, update
 
 from hub.storage.rows import made
 from hub.storage.sealing import Seals, open_json, reseal, seal_json
 from hub.storage.store import Unit
 from hub.storage.tables import case, referral, referral_token
+
+UNANSWERED: Final = "unanswered"
+UNFINISHED: Final = "unfinished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,10 @@ class Referral:
     opened_at: datetime
     deadline: datetime | None
     closed_at: datetime | None
+    answer_by: datetime | None
+    """Until when its performer has time to answer; None = it is not watched."""
+    late: str | None
+    """What a person was called for: ``unanswered``, ``unfinished``."""
     version: int
 
 
@@ -73,6 +80,17 @@ def set_state(unit: Unit, referral_id: str, state: str, at: datetime, closed: bo
         .where(referral.c.id == referral_id)
         .values(state=state, state_at=at, closed_at=at if closed else None, version=referral.c.version + 1)
     )
+
+
+def fall_late(unit: Unit, unanswered: str, at: datetime) -> tuple[Referral, ...]:
+    """Mark what became late, and give it: once in the state `unanswered` past its time, once open past its end."""
+    still_open = update(referral).where(referral.c.closed_at.is_(None))
+    silent = still_open.where(referral.c.state == unanswered, referral.c.answer_by <= at, referral.c.late.is_(None))
+    undone = still_open.where(referral.c.deadline <= at, func.coalesce(referral.c.late, "") != UNFINISHED)
+    found: list[Referral] = []
+    for late, name in ((silent, UNANSWERED), (undone, UNFINISHED)):
+        found += [_made(row) for row in unit.execute(late.values(late=name).returning(referral)).mappings()]
+    return tuple(found)
 
 
 def add_tokens(unit: Unit, referral_id: str, tokens: Iterable[str]) -> None:

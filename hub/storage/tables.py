@@ -248,6 +248,8 @@ referral = Table(
     Column("opened_at", Instant, nullable=False),
     Column("deadline", Instant),
     Column("closed_at", Instant),
+    Column("answer_by", Instant, comment="until when its performer has time to answer"),
+    Column("late", CODE, comment="what a person was called for: unanswered, unfinished"),
     Column("version", Integer, nullable=False, comment="grows with each change of state"),
     Column(
         "body", LargeBinary, comment="placer and filler numbers, decision number and body: sealed under the case key"

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from hub import referrals
 from hub.errors import Fenced
 from hub.lanes import DIED, after_failure
 from hub.parts import Parts
@@ -58,7 +59,7 @@ class Keeper:
                 log.exception("keeper-fault")
 
     def keep_house(self) -> None:
-        """Everything that has no minute of its own: recovery, expiry, erasure, settling."""
+        """Everything that has no minute of its own: recovery, expiry, what is late, erasure, settling."""
         parts, at = self._parts, self._parts.clock.now()
         with parts.store.write() as unit:
             locks.hold(unit, "keep-house")
@@ -73,6 +74,7 @@ class Keeper:
                 take_over(parts, unit, claim, at)
             for late in deliveries.expire(unit, at):
                 alarm(unit, late.id, late.case, "expired", at)
+            referrals.call_for_late(unit, at)
             for key in vault_keys.expired(unit, at):
                 parts.vault.destroy(unit, key, at)
         self.settle()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from threading import Event as Stop
 
 import pytest
 
@@ -15,8 +16,9 @@ from hub.referrals.reading import named
 from hub.referrals.routes import Situation, route
 from hub.security.vault import Vault
 from hub.states import Lane
-from hub.storage import deliveries, referrals
+from hub.storage import deliveries, referrals, tasks
 from hub.storage.store import Store
+from hub.worker.keeping import Keeper
 from tests.conftest import SetClock
 from tests.fakes.world import (
     CENTRE,
@@ -230,6 +232,69 @@ def test_a_later_team_member_is_offered_the_present_state(world: World) -> None:
     world.say(HOSPITAL, exam("B"))
     casework.record(world.parts, "can-bo-a", world.case(), "team", {"agency": CENTRE, "role": "owner"})
     assert world.states(CENTRE) == ["pending"]
+
+
+def test_a_request_that_nobody_answers_calls_a_person_once(world: World, clock: SetClock) -> None:
+    """R39: after a day of silence a case worker is called; the answer calls that off, and it is not called again."""
+    world.say(POLICE, forensic_request())
+    assert _called(world, clock, hours=23) == []
+    assert _called(world, clock, hours=2) == [("referral-late", "R39-unanswered")]
+    assert _called(world, clock, hours=2) == [("referral-late", "R39-unanswered")]
+    world.say(HOSPITAL, accepted())
+    assert _called(world, clock, hours=2) == []
+
+
+def test_what_a_person_has_seen_to_is_not_called_for_again(world: World, clock: SetClock) -> None:
+    """A task that a case worker closed stays closed, though the performer is still silent."""
+    world.say(POLICE, forensic_request())
+    _called(world, clock, hours=25)
+    with world.parts.store.write() as unit:
+        (task,) = tasks.listing(unit, kinds=("referral-late",))
+        tasks.close(unit, task.id, "can-bo-a", clock.now())
+    assert _called(world, clock, hours=2) == []
+
+
+def test_a_request_at_once_waits_an_hour(world: World, clock: SetClock) -> None:
+    """Severe: acknowledged within the hour (domain.md, Workflow, row 10)."""
+    said = forensic_request()
+    said["entry"][2]["resource"]["priority"] = "stat"
+    world.say(POLICE, said)
+    assert _called(world, clock, hours=0.9) == []
+    assert _called(world, clock, hours=0.2) == [("referral-late", "R39-unanswered")]
+
+
+def test_an_accepted_request_that_never_ends_calls_a_person(world: World, clock: SetClock) -> None:
+    """A forensic exam has nine days (domain.md, Workflow, row 6); its result calls it off."""
+    world.say(POLICE, forensic_request())
+    world.say(HOSPITAL, accepted())
+    assert _called(world, clock, hours=24 * 9 - 1) == []
+    assert _called(world, clock, hours=2) == [("referral-late", "R39-unfinished")]
+    world.say(HOSPITAL, result())
+    assert _called(world, clock, hours=24) == []
+
+
+def test_the_time_that_a_request_names_goes_before_the_usual(world: World, clock: SetClock) -> None:
+    """A requester that needs it sooner says so in the Task's restriction."""
+    said = forensic_request()
+    until = (clock.now() + timedelta(hours=3)).isoformat()
+    said["entry"][3]["resource"]["restriction"] = {"period": {"end": until}}
+    world.say(POLICE, said)
+    world.say(HOSPITAL, accepted())
+    assert _called(world, clock, hours=4) == [("referral-late", "R39-unfinished")]
+
+
+def test_a_rejected_request_calls_nobody(world: World, clock: SetClock) -> None:
+    """What ended waits for nothing."""
+    world.say(POLICE, forensic_request())
+    world.say(HOSPITAL, _status("rejected", "rejected"))
+    assert _called(world, clock, hours=24 * 30) == []
+
+
+def _called(world: World, clock: SetClock, hours: float) -> list[tuple[str, str]]:
+    """What a person is called for when so many hours have gone by."""
+    clock.advance(hours=hours)
+    Keeper(world.parts, lambda *_: [], lambda: None, Stop()).keep_house()
+    return [each for each in world.tasks() if each[0] == "referral-late"]
 
 
 def _status(state: str, code: str) -> dict[str, object]:

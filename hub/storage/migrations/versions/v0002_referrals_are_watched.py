@@ -1,0 +1,34 @@
+"""referrals are watched."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from hub.storage.types import Instant
+
+revision: str = "0002"
+down_revision: str | None = "0001"
+
+
+def upgrade() -> None:
+    """Apply this step."""
+    with op.batch_alter_table("referral", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("answer_by", Instant(), nullable=True, comment="until when its performer has time to answer")
+        )
+        batch_op.add_column(
+            sa.Column(
+                "late",
+                sa.String(length=80),
+                nullable=True,
+                comment="what a person was called for: unanswered, unfinished",
+            )
+        )
+
+
+def downgrade() -> None:
+    """Take this step back."""
+    with op.batch_alter_table("referral", schema=None) as batch_op:
+        batch_op.drop_column("late")
+        batch_op.drop_column("answer_by")
