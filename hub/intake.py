@@ -27,7 +27,7 @@ from hub.envelope import Acknowledgement, Envelope
 from hub.errors import Busy, Conflict, Fault, Forbidden, KeyLost, NotFound, Refused, TooLarge
 from hub.identity import Match
 from hub.parts import Parts
-from hub.states import MessageState, StrandState
+from hub.states import CaseState, MessageState, StrandState
 from hub.storage import attempts, audits, deliveries, messages, persons, strands, tasks
 from hub.storage.ids import new_id
 from hub.storage.messages import Kept
@@ -297,8 +297,9 @@ def _answered(parts: Parts, unit: Unit, heard: Heard) -> Referral | None:
         return None
     for attempt in attempts.by_outbound_token(unit, parts.vault.token("outbound", agency, answers)):
         about = deliveries.get(unit, attempt.delivery).referral
-        if about is not None:
-            return referrals.get(unit, about)
+        found = referrals.get(unit, about) if about is not None else None
+        if found is not None and persons.get_case(unit, found.case).state != CaseState.ERASED:
+            return found
     return None
 
 
@@ -370,6 +371,8 @@ def _raise_reviews(unit: Unit, heard: Heard, strand: Strand, part: Part, kept: r
     for other in set(part.same) - set(part.match.candidates):
         who = {"person": other, "candidates": [part.match.person.id]}
         found.append(("match-review", "said-to-be-one", "case-worker", who))
+    if part.match.case.state == CaseState.CLOSED:
+        found.append(("said-again", "case-closed", "case-worker", {}))
     if strand.state == StrandState.UNROUTED:
         found.append(("unrouted", "no-performer", "operator", {}))
     if kept.conflict:

@@ -24,6 +24,16 @@ class StrandState(StrEnum):
     UNROUTED = "unrouted"
 
 
+class CaseState(StrEnum):
+    """Where a child's case stands."""
+
+    PROVISIONAL = "provisional"
+    OPEN = "open"
+    CLOSED = "closed"
+    MERGED = "merged"
+    ERASED = "erased"
+
+
 class DeliveryState(StrEnum):
     """Where a delivery stands."""
 

@@ -12,9 +12,10 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from consent.explain import Audience, Lang
-from hub import casework, explaining, preview
+from hub import casework, closing, explaining, preview
 from hub.api.callers import HeldCaller, HeldParts, may
 from hub.casework import Found, Recorded, Withdrawing
+from hub.closing import Ending
 from hub.security import roles
 from hub.security.tokens import Caller
 
@@ -28,6 +29,7 @@ Verifier = Annotated[Caller, may("order-verify")]
 Approver = Annotated[Caller, may("override-approve")]
 Previewer = Annotated[Caller, may("preview")]
 Explainer = Annotated[Caller, may("explain")]
+Ender = Annotated[Caller, may("case-end")]
 Matcher = Annotated[Caller, may("match-resolve")]
 ConsentAdmin = Annotated[Caller, may("consent-record")]
 Withdrawer = Annotated[Caller, may("consent-withdraw")]
@@ -233,6 +235,24 @@ def explain(
 ) -> dict[str, Any]:
     """What left, what did not, why, and what would have altered it; or what a recipient may hear."""
     return explaining.explain(parts, caller.id, record, lang or parts.settings.lang, audience)
+
+
+@router.post("/cases/{case}/close", summary="Close a case")
+def close(case: str, parts: HeldParts, caller: Ender) -> Ending:
+    """One of the two persons that it takes; consents of the case end with it."""
+    return closing.close(parts, caller.id, case)
+
+
+@router.post("/cases/{case}/reopen", summary="Open a closed case again")
+def reopen(case: str, parts: HeldParts, caller: Ender) -> Ending:
+    """One of the two persons that it takes."""
+    return closing.reopen(parts, caller.id, case)
+
+
+@router.post("/cases/{case}/erase", summary="Erase a closed case for good")
+def erase(case: str, parts: HeldParts, caller: Ender) -> Ending:
+    """One of the two persons that it takes; afterwards nothing said of the child can be read again by anyone."""
+    return closing.erase(parts, caller.id, case)
 
 
 @router.post("/matches/{task}", summary="Decide whose record it is")

@@ -100,6 +100,36 @@ def account(case_id: CaseId, admin: As) -> None:
     print_json(found)
 
 
+@case.command("close")
+def close(case_id: CaseId, admin: As) -> None:
+    """Be one of the two persons that closing a case takes; its consents end with it."""
+    from hub import closing
+
+    with at_desk(admin, "case-end") as (parts, caller):
+        ending = closing.close(parts, caller.id, case_id)
+    print_json(ending)
+
+
+@case.command("reopen")
+def reopen(case_id: CaseId, admin: As) -> None:
+    """Be one of the two persons that opening a closed case again takes."""
+    from hub import closing
+
+    with at_desk(admin, "case-end") as (parts, caller):
+        ending = closing.reopen(parts, caller.id, case_id)
+    print_json(ending)
+
+
+@case.command("erase")
+def erase(case_id: CaseId, admin: As) -> None:
+    """Be one of the two persons that erasing a closed case takes. Nothing brings it back."""
+    from hub import closing
+
+    with at_desk(admin, "case-end") as (parts, caller):
+        ending = closing.erase(parts, caller.id, case_id)
+    print_json(ending)
+
+
 @order.command("enter")
 def enter_order(case_id: CaseId, file: Input, admin: As) -> None:
     """Enter an order (number, body, issued, items, period); it counts only once verified."""

@@ -30,6 +30,7 @@ MAY: Final = {
     "case-find": _CASE | _CONSENT,
     "case-read": _CASE | _CONSENT,
     "person-relate": _CASE | _CONSENT,
+    "case-end": _CASE | _CONSENT,
     "fact-record": _CASE,
     "suspect-clear": _CASE,
     "order-verify": _CASE | _CONSENT,

@@ -103,7 +103,7 @@ def cases(unit: Unit) -> tuple[Case, ...]:
 
 
 def set_case(unit: Unit, case_id: str, state: str, closed_at: datetime | None = None) -> None:
-    """Provisional, open, closed or merged."""
+    """Provisional, open, closed, merged or erased."""
     unit.execute(update(case).where(case.c.id == case_id).values(state=state, closed_at=closed_at))
 
 

@@ -196,7 +196,7 @@ case = Table(
     Column("id", ID, primary_key=True),
     Column("person", ID, nullable=False, index=True),
     Column("vault_key", ID, nullable=False),
-    Column("state", String(20), nullable=False, comment="provisional, open, closed"),
+    Column("state", String(20), nullable=False, comment="provisional, open, closed, merged, erased"),
     Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
     Column("epoch", Integer, nullable=False, comment="counts changes of facts"),

@@ -246,6 +246,18 @@ def test_an_uncertain_match_is_decided_by_a_person(door: Door) -> None:
     assert door.ask(WORKER, "POST", f"/matches/{task.id}", json={"same_as": None}).status_code == 409
 
 
+def test_a_case_is_closed_and_erased_by_two_persons(door: Door) -> None:
+    """Each call answers how the case stands; what was erased answers 410."""
+    door.world.say(HOSPITAL, exam())
+    asked = {"identifiers": [{"type": "NI", "value": PERSONAL_NUMBER}]}
+    (case,) = [each["case"] for each in tell(door, WORKER, "/cases/search", asked)["found"]]
+    for act, before, after in (("close", "open", "closed"), ("erase", "closed", "erased")):
+        assert tell(door, WORKER, f"/cases/{case}/{act}") == {"case": case, "state": before, "waits": True}
+        assert tell(door, CONSENTS, f"/cases/{case}/{act}") == {"case": case, "state": after, "waits": False}
+    fact = {"kind": "birth-date", "body": {"date": "2016-05-20"}}
+    assert door.ask(WORKER, "POST", f"/cases/{case}/facts", json=fact).status_code == 410
+
+
 EVERY = {
     "agency-add": ("POST", "/agencies", []),
     "agency-secret": ("GET", f"/agencies/{POLICE}/secret", None),
@@ -261,6 +273,7 @@ EVERY = {
     "suspect-clear": ("POST", "/cases/x/suspects/y/clear", None),
     "override-approve": ("POST", "/cases/x/overrides/y/approve", None),
     "order-verify": ("POST", "/cases/x/orders/y/verify", {}),
+    "case-end": ("POST", "/cases/x/close", None),
     "match-resolve": ("POST", "/matches/x", {"same_as": None}),
     "consent-withdraw": ("POST", "/cases/x/consents/y/withdraw", {"by": "z"}),
     "preview": ("GET", "/cases/x/preview", None),
