@@ -1,4 +1,5 @@
-"""What time alone changes: a birthday, a period that begins or ends, a message key that is forgotten (R6)."""
+"""What time alone changes: a birthday, a period that begins or ends (R6), a consent that soon ends (R15), a message key
+that is forgotten."""
 
 from __future__ import annotations
 
@@ -6,19 +7,23 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from consent.model import Facts, Span
-from consent.moments import age_at
+from consent.fhir import compiled
+from consent.model import ConsentFact, Facts, Span
+from consent.moments import age_at, months_after
 from consent.people import band_for
+from consent.rulebook import Edition
+from consent.trees import reading_of
 from hub import facts, referrals
 from hub.errors import KeyLost
 from hub.parts import Parts
-from hub.storage import messages, persons
+from hub.storage import messages, persons, tasks
 
 
 def pass_time(parts: Parts, since: datetime) -> None:
     """All of it; the worker's keeper calls it a few times a day."""
     forget_keys(parts)
     look_again(parts, since)
+    warn_of_ends(parts)
 
 
 def look_again(parts: Parts, since: datetime) -> int:
@@ -43,6 +48,45 @@ def offer_again(parts: Parts, case: str) -> None:
         held = facts.facts_of(unit, parts.vault, case, parts.settings.zone)
         queued = referrals.offer_case(unit, parts.vault, parts.router, case, held, parts.clock.now())
     parts.dispatcher.wake(queued)
+
+
+def warn_of_ends(parts: Parts) -> int:
+    """Ask a consent administrator, once, to see to each consent that ends soon (R15); how many."""
+    at = parts.clock.now()
+    with parts.store.read() as unit:
+        open_cases = [each.id for each in persons.cases(unit) if each.closed_at is None]
+    return sum(_warn(parts, case, at) for case in open_cases)
+
+
+def _warn(parts: Parts, case: str, at: datetime) -> int:
+    edition = parts.policy.at(at)
+    soon = at + timedelta(days=edition.numbers["consent.warn_days"])
+    with parts.store.read() as unit:
+        held = facts.facts_of(unit, parts.vault, case, parts.settings.zone)
+    ends = [(each.ref.id, until) for each in held.consents if (until := _until(each, held.zone, edition))]
+    due = [(fact, until) for fact, until in ends if at < until <= soon]
+    return sum(_ask_once(parts, case, fact, until, at) for fact, until in due)
+
+
+def _ask_once(parts: Parts, case: str, fact: str, until: datetime, at: datetime) -> bool:
+    """A task for this end of this consent, unless there is or was one."""
+    subject = {"fact": fact, "until": until.isoformat()}
+    with parts.store.write() as unit:
+        said = tasks.listing(unit, state=None, kinds=("consent-ends",), case=case)
+        if any(each.subject == subject for each in said):
+            return False
+        tasks.start(unit, tasks.NewTask("consent-ends", "R15", "consent-admin", case, until, subject), at)
+    return True
+
+
+def _until(consent: ConsentFact, zone: str, edition: Edition) -> datetime | None:
+    """When a consent that counts ends: as it states, else after the default time."""
+    if consent.withdrawn_at is not None or consent.suspended or consent.replaced:
+        return None
+    stated = reading_of(consent.tree or compiled(consent.resource), consent.profile, zone).ends
+    if stated is None and consent.given_at is not None:
+        return months_after(consent.given_at, edition.numbers["consent.months"])
+    return stated
 
 
 def forget_keys(parts: Parts) -> int:

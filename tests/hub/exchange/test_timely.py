@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hub import timely
+from hub import casework, timely
+from hub.storage import tasks
 from tests.conftest import SetClock
 from tests.fakes.world import CENTRE, HOSPITAL, World, consent, exam
 
@@ -49,3 +50,24 @@ def test_a_key_is_forgotten_after_its_time(world: World, clock: SetClock) -> Non
     clock.advance(days=2)
     assert timely.forget_keys(world.parts) == 1
     assert not world.say(HOSPITAL, exam()).duplicate
+
+
+def test_a_consent_that_soon_ends_is_seen_to_once(world: World, clock: SetClock) -> None:
+    """R15: thirty days before its end a consent administrator is asked, and not again; a withdrawn one ends nothing."""
+    world.say(HOSPITAL, exam())
+    world.fact("birth-date", {"date": "2010-05-20"})
+    given = world.fact("consent", consent(world.child(), "child", CENTRE, world.child()))
+    clock.advance(days=364 - 31)
+    assert timely.warn_of_ends(world.parts) == 0
+    clock.advance(days=2)
+    assert timely.warn_of_ends(world.parts) == 1
+    assert ("consent-ends", "R15") in world.tasks()
+    with world.parts.store.write() as unit:
+        (task,) = tasks.listing(unit, kinds=("consent-ends",))
+        assert task.due_at is not None
+        assert timedelta(days=29) < task.due_at - clock.now() <= timedelta(days=30)
+        tasks.close(unit, task.id, "quan-tri", clock.now())
+    assert timely.warn_of_ends(world.parts) == 0
+    casework.withdraw(world.parts, "quan-tri", world.case(), given.fact, world.child())
+    clock.advance(days=1)
+    assert timely.warn_of_ends(world.parts) == 0
