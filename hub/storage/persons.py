@@ -126,9 +126,10 @@ def next_epoch(unit: Unit, case_id: str) -> int:
 def known_by(unit: Unit, tokens: Iterable[str]) -> dict[str, frozenset[str]]:
     """Persons by token."""
     found: dict[str, set[str]] = {}
-    rows = unit.execute(
-        select(person_token.c.token, person_token.c.person).where(person_token.c.token.in_(list(tokens)))
-    )
+    wanted = list(tokens)
+    if not wanted:
+        return {}
+    rows = unit.execute(select(person_token.c.token, person_token.c.person).where(person_token.c.token.in_(wanted)))
     for token, person_id in rows:
         found.setdefault(token, set()).add(person_id)
     return {token: frozenset(persons) for token, persons in found.items()}

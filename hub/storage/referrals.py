@@ -104,9 +104,12 @@ def add_tokens(unit: Unit, referral_id: str, tokens: Iterable[str]) -> None:
 
 def known_by(unit: Unit, tokens: Iterable[str]) -> tuple[Referral, ...]:
     """Referrals that any of these tokens names, oldest first."""
+    wanted = list(tokens)
+    if not wanted:
+        return ()
     rows = unit.execute(
         select(referral)
-        .where(referral.c.id.in_(select(referral_token.c.referral).where(referral_token.c.token.in_(list(tokens)))))
+        .where(referral.c.id.in_(select(referral_token.c.referral).where(referral_token.c.token.in_(wanted))))
         .order_by(referral.c.opened_at, referral.c.id)
     ).mappings()
     return tuple(_made(row) for row in rows)
