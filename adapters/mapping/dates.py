@@ -1,7 +1,7 @@
 """Dates and times between an agency's patterns and FHIR's, without inventing a time or a zone silently.
 
-A pattern is made of ``yyyy MM dd HH mm ss SSS zzz`` and literals; ``hl7`` (YYYY[MM[DD[HHMM[SS[.S]]]]][+ZZZZ]), ``hl7-day``
-(its DT: YYYY[MM[DD]]) and ``iso`` are built in. A local time is one of the context's zone.
+A pattern is made of ``yyyy MM dd HH mm ss SSS zzz`` and literals; ``hl7`` (YYYY[MM[DD[HHMM[SS[.S]]]]][+ZZZZ]),
+``hl7-day`` (YYYY[MM[DD]], its DT) and ``iso`` are built in. A local time is one of the context's zone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Whether HL7 v2 bytes that a pack wrote are strictly 2.5.1: hl7apy at its STRICT level, but for what is no fault, and the
-standard's own segment grammars, since hl7apy lets a segment stand where a message has none."""
+"""Whether HL7 v2 bytes that a pack wrote are strictly 2.5.1: hl7apy at its STRICT level, but for what is no fault, and
+the standard's own segment grammars, since hl7apy lets a segment stand where a message has none."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 from collections.abc import Iterator
@@ -19,11 +20,11 @@ from adapters.mapping.structure import fold, grammar
 
 EXCEPTIONS: Final = {
     r"Warning: Value .* not in table .*": "a word of a table that its site may extend (2.5.3.6) or that holds patterns "
-    "(HL7nnnn and 99zzz of 0396), a datatype in OBX-2 (any but CM, CQ, SI and ID: 7.4.2.2), or a code as its sender said it",
+    "(HL7nnnn and 99zzz of 0396), a datatype in OBX-2 (any but CM, CQ, SI and ID: 7.4.2.2), or a code as it was sent",
     r"Warning: Exceeded max length .*": "lengths are negotiated by the site (2.5.3.2); a value is never cut",
 }
-"""What hl7apy reports and is no fault, and why. Two more: a value that is longer than its datatype's length is shortened
-before it parses, and so HL7's null (2.5.3.4), which it takes for a wrong date, is left out where a date is required."""
+"""What hl7apy reports and is no fault, and why. Two more: a value that is longer than its datatype's length is
+shortened before it parses; HL7's null (2.5.3.4), which it takes for a wrong date, is a date for it in PR1-5."""
 
 _KNOWN: Final = re.compile("|".join(EXCEPTIONS))
 _NULL_DATE: Final = re.compile(r'^(PR1\|(?:[^|\r]*\|){4})""')
@@ -34,9 +35,9 @@ GRAMMARS: Final = {
     "ORU_R01": "MSH SFT* PATIENT_RESULT(PATIENT(PID PD1? NTE* NK1* VISIT(PV1 PV2?)?)? "
     "ORDER(ORC? OBR NTE* TIMING(TQ1 TQ2*)* CTD? OBSERVATION(OBX NTE*)* FT1* CTI* SPECIMEN(SPM OBX*)*)+)+ DSC?",
     "MDM_T02": "MSH SFT* EVN PID PV1 ORDER(ORC? TIMING(TQ1 TQ2*)* OBR NTE*)* TXA OBSERVATION(OBX NTE*)+",
-    "REF_I12": "MSH SFT* RF1? AUTHORIZATION(AUT CTD?)? PROVIDER(PRD CTD*)+ PID NK1* GT1* INSURANCE(IN1 IN2? IN3?)* ACC? "
-    "DG1* DRG* AL1* PROCEDURE(PR1 AUTHORIZATION(AUT CTD?)?)* RESULTS(OBR NTE* OBSERVATION(OBX NTE*)*)* VISIT(PV1 PV2?)? "
-    "NTE*",
+    "REF_I12": "MSH SFT* RF1? AUTHORIZATION(AUT CTD?)? PROVIDER(PRD CTD*)+ PID NK1* GT1* INSURANCE(IN1 IN2? IN3?)* "
+    "ACC? DG1* DRG* AL1* PROCEDURE(PR1 AUTHORIZATION(AUT CTD?)?)* RESULTS(OBR NTE* OBSERVATION(OBX NTE*)*)* "
+    "VISIT(PV1 PV2?)? NTE*",
     "RRI_I12": "MSH SFT* MSA? RF1? AUTHORIZATION(AUT CTD?)? PROVIDER(PRD CTD*)+ PID ACC? DG1* DRG* AL1* "
     "PROCEDURE(PR1 AUTHORIZATION(AUT CTD?)?)* RESULTS(OBR NTE* OBSERVATION(OBX NTE*)*)* VISIT(PV1 PV2?)? NTE*",
 }
@@ -56,10 +57,8 @@ def strict_faults(raw: bytes) -> Iterator[str]:
         yield f"{type(fault).__name__}: {fault}"
         return
     with tempfile.NamedTemporaryFile("r", encoding="utf-8") as report:
-        try:
+        with contextlib.suppress(ValidationError):  # the first of the report
             message.validate(report_file=report.name)
-        except ValidationError:
-            pass  # the first of the report
         yield from (line for line in report.read().splitlines() if line and not _KNOWN.fullmatch(line))
 
 

@@ -146,7 +146,8 @@ def test_a_file_without_its_bytes_is_refused() -> None:
 
 @pytest.mark.parametrize("said", ["||12 Đường Thử^^Mẫu", "^^^&1.2.3&ISO||12 Đường Thử^^Mẫu"])
 def test_an_insurer_without_name_and_number_is_nobody(said: str) -> None:
-    """IN1 with an insurer's address only: FHIR holds no such Organization (org-1), and no coverage without one. The rest is read."""
+    """IN1 with an insurer's address only: FHIR holds no such Organization (org-1), and no coverage without one; it is a
+    told loss, and the rest is read."""
     raw = packs.sample(ID, "adt-a04-register.hl7").decode().rstrip("\r")
     reading = read(f"{raw}\rIN1|9|P1|{said}\r".encode())
     before = read(raw.encode()).strands[0].bundle

@@ -1,4 +1,4 @@
-"""What is written as 2.5.1 is 2.5.1: strictly, for samples, for messages made from the pack, and for what others said."""
+"""What is written as 2.5.1 is strictly 2.5.1: of samples, of messages made from the pack, and of what others said."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_code_of_another_system_is_not_written_as_one_of_the_fields_table() ->
 
 
 def test_nobody_named_is_an_unspecified_patient() -> None:
-    """A status whose child may not be named has the PID and PRD that HL7 requires, which name nobody and make nobody."""
+    """A status whose child may not be named has the PID and PRD that HL7 requires: they name and make nobody."""
     lines = again("RRI^I12^RRI_I12", "MSA|AA|HUB-1", "RF1|A|||||GD-1|||20261120")
     assert (lines["PID"], lines["PRD"]) == (["PID|1||^^^^U||^^^^^^U"], ["PRD|RT"])
     raw = (HEAD.format("RRI^I12^RRI_I12") + "RF1|A|||||GD-1|||20261120\rPRD|RT\rPID|1||^^^^U||^^^^^^U\r").encode()

@@ -238,7 +238,7 @@ def test_half_an_order_number_is_not_mixed_with_the_whole() -> None:
 
 
 def test_an_address_that_says_only_when_it_ended_is_still_electronic_mail() -> None:
-    """An Internet address without a number keeps saying that it is one; when it ended (XTN-14, of 2.7) is a told loss."""
+    """An Internet address without a number keeps saying that it is one; its end (XTN-14, of 2.7) is a told loss."""
     raw = changed("adt-a08-update.hl7", ("^PRN^PH^^^^^^^^^02800000001", "^^Internet^^^^^^^^^^^20300101"))
     assert "||^^Internet\r" in again(raw, "ADT^A08")
     bundle = packs.pack(ID).read(raw.encode(), packs.CONTEXT).strands[0].bundle
