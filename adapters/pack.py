@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from consent.vocabulary import Event
 
@@ -25,6 +25,10 @@ class LossKind(StrEnum):
     NORMALISE = "normalise"
     MERGE = "merge"
     DEFAULT = "default"
+
+
+DELETES: Final = "says delete; what was told before stays on record"
+"""Why of a loss that is a wish to delete: HL7's ``""``, a JSON null (docs/decisions/0020)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,12 @@ class Pack(Protocol):
 
     def writes(self, event: Event) -> bool:
         """Whether this pack can say a message of this event."""
+
+    def split(self, raw: bytes) -> tuple[bytes, ...]:
+        """The messages of a batch of this format, in order; none of what is no batch.
+
+        Raises :class:`adapters.errors.Malformed` when the batch is not whole.
+        """
 
     def head(self, raw: bytes, context: Context) -> Head:
         """Read the header only.

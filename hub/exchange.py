@@ -26,7 +26,7 @@ from hub.envelope import Acknowledgement, Envelope, Fetched, Waiting
 from hub.errors import Conflict, HubError, KeyLost, Stale
 from hub.failpoints import reached
 from hub.inbox import confirm, fetch, inbox
-from hub.intake import note_refusal, said
+from hub.intake import note_refusal, said, split
 from hub.messaging.transport import Sent
 from hub.parts import Parts
 from hub.recalls import recall
@@ -48,6 +48,7 @@ __all__ = [
     "note_refusal",
     "recall",
     "said",
+    "split",
 ]
 
 log = structlog.get_logger(__name__)

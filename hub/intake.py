@@ -1,5 +1,6 @@
 """The steps of `exchange.accept`: each does one thing to a message that has come in.
 
+split      the messages of a batch, each of which is taken in by itself
 read       choose the pack, let it read and label what it read; a refusal is noted and raised
 unsound    what the validator holds against it
 repeated   the same message again: the same answer; its key with other content: a conflict
@@ -10,7 +11,7 @@ take       one child's strand: match, refer, claim, offer
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,6 +57,22 @@ class Heard:
 
 
 # --- what do they say, and is it sound? ----------------------------------------------------------------------------
+
+
+def split(parts: Parts, envelope: Envelope) -> tuple[Envelope, ...]:
+    """One envelope for each message of a batch, none for what is no batch. Its messages go by their own keys.
+
+    Raises :class:`hub.errors.Refused` when the batch is not whole: nothing of it is taken. `TooLarge` as :func:`read`.
+    """
+    if len(envelope.raw) > parts.settings.max_body:
+        raise TooLarge
+    pack = _pack(parts, envelope)
+    try:
+        found = pack.split(envelope.raw)
+    except Refusal as refusal:
+        note_refusal(parts, envelope.agency, envelope.transport, "", refusal)
+        raise Refused(str(refusal), faults=(_fault(refusal),)) from refusal
+    return tuple(replace(envelope, raw=raw, key="") for raw in found)
 
 
 def read(parts: Parts, envelope: Envelope) -> Heard:

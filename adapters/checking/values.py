@@ -171,7 +171,7 @@ def date_text(making: Making, form: str, kind: str, era: int = 2013) -> str:
     chance = making.chance
     year, month, day = making.date(era)
     hour, minute, second = f"{chance.pick(24):02d}", f"{chance.pick(60):02d}", f"{chance.pick(60):02d}"
-    if form not in ("hl7", "iso"):
+    if form not in ("hl7", "hl7-day", "iso"):
         parts = {"yyyy": year, "MM": month, "dd": day, "HH": hour, "mm": minute, "ss": second, "SSS": "500",
                  "zzz": "+07:00"}  # fmt: skip
         return _TOKEN.sub(lambda match: parts[match[0]], form)
@@ -179,7 +179,7 @@ def date_text(making: Making, form: str, kind: str, era: int = 2013) -> str:
     if kind in ("date", "dateTime") and chance.yes(12):
         return chance.one((year, f"{year}{mark}{month}"))
     whole = f"{year}{mark}{month}{mark}{day}"
-    if kind == "date" or (kind == "dateTime" and chance.yes(40)):
+    if kind == "date" or form == "hl7-day" or (kind == "dateTime" and chance.yes(40)):
         return whole
     zone = chance.one(("", "", "+07:00", "Z", "+00:00", "-05:00"))
     if form == "iso":

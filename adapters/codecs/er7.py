@@ -1,4 +1,4 @@
-"""HL7 v2's vertical bars (ER7), versions 2.3 to 2.8: bytes to the tree of `er7_tree` and back, batches, charsets.
+"""HL7 v2's vertical bars (ER7), versions 2.3 to 2.8: bytes to the tree of `er7_tree` and back, charsets.
 
 Fast because lazy: `parse` only cuts lines; the rest is cut when it is looked into.
 """
@@ -18,8 +18,8 @@ from adapters.pack import Deviation
 from adapters.tree import Node, State
 
 __all__ = [
-    "CHARSETS", "STANDARD", "Message", "Part", "Segment", "Separators", "dump", "escape", "is_batch", "parse", "places",
-    "separators_of", "split_batch", "unescape",
+    "CHARSETS", "STANDARD", "Message", "Part", "Segment", "Separators", "dump", "escape", "parse", "places",
+    "separators_of", "unescape",
 ]  # fmt: skip
 
 MAX_SEGMENTS: Final = 5_000
@@ -77,35 +77,6 @@ def parse(raw: bytes) -> Parsed:
     if "MSH" not in ordinals or message.segments[0].name != "MSH":
         raise Malformed("line 1", "header", "a message begins with MSH")
     return Parsed(message, tuple(deviations), charset)
-
-
-def is_batch(raw: bytes) -> bool:
-    """Whether bytes begin as a batch file or a batch does."""
-    return raw.removeprefix(codecs.BOM_UTF8).lstrip()[:3] in (b"FHS", b"BHS")
-
-
-def split_batch(raw: bytes) -> tuple[bytes, ...]:
-    """The messages of a batch file (FHS, BHS, MSH..., BTS, FTS); a lone message is a batch of one.
-
-    Raises :class:`Malformed` when BTS-1 counts other messages than there are: some are missing.
-    """
-    guard_size(raw)
-    body = raw.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\r").replace(b"\n", b"\r")
-    messages: list[list[bytes]] = []
-    counted = 0
-    for line in body.split(b"\r"):
-        if line[:3] == b"MSH":
-            messages.append([line])
-        elif line[:3] == b"BTS":
-            said = line.split(line[3:4] or b"|")[1:2]
-            if said and said[0].strip().isdigit() and int(said[0]) != len(messages) - counted:
-                raise Malformed("BTS[1]-1", "count", "the batch holds another number of messages than it says")
-            counted = len(messages)
-        elif line.strip() and line[:3].decode("latin-1") not in _BATCH:
-            if not messages:
-                raise Malformed("line 1", "header", "a message begins with MSH")
-            messages[-1].append(line)
-    return tuple(b"\r".join(lines) + b"\r" for lines in messages)
 
 
 def separators_of(line: str) -> Separators:

@@ -41,6 +41,7 @@ _TABLE_0357: Final = {
     "duplicate": ("205", "Duplicate key identifier"),
     "conflict": ("205", "Duplicate key identifier"),
     "internal": ("207", "Application internal error"),
+    "not-deleted": ("0", "Message accepted"),
 }
 """HL7 table 0357 by the kind of a refusal; any other is 207."""
 
@@ -77,7 +78,7 @@ def reply_code(head: Head, outcome: str) -> str | None:
 def acknowledge(head: Head, code: str, control_id: str, at: datetime, errors: Sequence[Refusal] = ()) -> bytes:
     """The acknowledgement of a message: MSH, MSA and an ERR for each error, in UTF-8, segments ended by CR.
 
-    `at` is aware; `control_id` is this answer's own MSH-10. ERR-2 says the place, ERR-3 the code of table 0357, ERR-8
+    In an accepting one (AA, CA) what ERR says is a warning. `at` is aware; `control_id` is this answer's own MSH-10. ERR-2 says the place, ERR-3 the code of table 0357, ERR-8
     the sentence for a person, which never repeats a value.
     """
     fields = head.fields
@@ -101,18 +102,18 @@ def acknowledge(head: Head, code: str, control_id: str, at: datetime, errors: Se
     msa = ["MSA", code, escape(fields.get("message-id", ""))]
     if errors:
         msa.append(escape(errors[0].why[:80]))
-    lines = [msh, msa, *(_err(error) for error in errors)]
+    lines = [msh, msa, *(_err(error, "W" if code.endswith("A") else "E") for error in errors)]
     return "".join("|".join(line) + "\r" for line in lines).encode("utf-8")
 
 
-def _err(error: Refusal) -> list[str]:
+def _err(error: Refusal, severity: str = "E") -> list[str]:
     number, said = _TABLE_0357.get(error.kind, ("207", "Application internal error"))
     return [
         "ERR",
         "",
         _location(error.place),
         f"{number}^{said}^HL70357",
-        "E",
+        severity,
         escape(error.kind),
         "",
         "" if _PLACE.fullmatch(error.place) else escape(error.place[:_LONGEST_TEXT]),
@@ -130,13 +131,42 @@ def _location(place: str) -> str:
     return "^".join(parts).rstrip("^")
 
 
+def head_of(raw: bytes) -> Head | None:
+    """What the MSH of a message that no pack reads says for its answer; None when there is none."""
+    try:
+        tree = er7.parse(raw).tree
+    except AdapterError:
+        return None
+    places = {"sender": "3", "sender-facility": "4", "recipient": "5", "recipient-facility": "6"}
+    fields = {name: _text(tree, "MSH", number, "1") for name, number in places.items()}
+    fields |= {"message-id": _text(tree, "MSH", "10"), "processing": _text(tree, "MSH", "11", "1")}
+    return Head(
+        type="^".join(_text(tree, "MSH", "9", part) for part in "12"),
+        key="|".join((fields["sender"], fields["sender-facility"], fields["message-id"])),
+        version=_text(tree, "MSH", "12", "1"),
+        accept_ack=_text(tree, "MSH", "15"),
+        application_ack=_text(tree, "MSH", "16"),
+        fields=fields,
+    )
+
+
 def reject_garbage(at: datetime) -> bytes:
     """AR for bytes that show no MSH to answer to."""
+    error = "ERR||MSH^1|100^Segment sequence error^HL70357|E||||A message begins with an MSH segment"
+    return _reject(at, "", "This is no HL7 v2 message", error)
+
+
+def reject_batch(control: str, at: datetime, refusal: Refusal) -> bytes:
+    """AR for a batch that is not whole; `control` is its own control id, "" if it has none."""
+    return _reject(at, control, refusal.why, "|".join(_err(refusal)))
+
+
+def _reject(at: datetime, answers: str, why: str, error: str) -> bytes:
     moment = at.strftime("%Y%m%d%H%M%S%z")
     lines = (
         f"MSH|{STANDARD.encoding}|||||{moment}||ACK|NACK{at:%Y%m%d%H%M%S%f}|P|2.5.1||||||UNICODE UTF-8",
-        "MSA|AR||This is no HL7 v2 message",
-        "ERR||MSH^1|100^Segment sequence error^HL70357|E||||A message begins with an MSH segment",
+        f"MSA|AR|{answers}|{escape(why[:80])}",
+        error,
     )
     return "".join(f"{line}\r" for line in lines).encode("utf-8")
 

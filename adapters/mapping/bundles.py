@@ -52,6 +52,10 @@ class BundlePack:
         """Every event can be said as a message bundle."""
         return self.directions.get("message", "in") != "in" and event in set(Event)
 
+    def split(self, raw: bytes) -> tuple[bytes, ...]:
+        """A bundle is one message."""
+        return ()
+
     def head(self, raw: bytes, context: Context) -> Head:
         """What a bundle says about itself."""
         data, _, _ = load(raw)

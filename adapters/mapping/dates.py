@@ -1,7 +1,7 @@
 """Dates and times between an agency's patterns and FHIR's, without inventing a time or a zone silently.
 
-A pattern is made of ``yyyy MM dd HH mm ss SSS zzz`` and literals; ``hl7`` (YYYY[MM[DD[HHMM[SS[.S]]]]][+ZZZZ]) and
-``iso`` are built in. A local time is one of the context's zone.
+A pattern is made of ``yyyy MM dd HH mm ss SSS zzz`` and literals; ``hl7`` (YYYY[MM[DD[HHMM[SS[.S]]]]][+ZZZZ]),
+``hl7-day`` (YYYY[MM[DD]], its DT) and ``iso`` are built in. A local time is one of the context's zone.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _HL7 = re.compile(
     r"(?:(?P<HH>\d{2})(?:(?P<mm>\d{2})(?:(?P<ss>\d{2})(?P<SSS>\.\d{1,9})?)?)?)?)?)?"
     r"(?P<zzz>[+-]\d{4})?"
 )
+_HL7_DAY = re.compile(r"(?P<yyyy>\d{4})(?:(?P<MM>\d{2})(?P<dd>\d{2})?)?")
 _ISO = re.compile(
     r"(?P<yyyy>\d{4})(?:-(?P<MM>\d{2})(?:-(?P<dd>\d{2})"
     r"(?:[T ](?P<HH>\d{2}):(?P<mm>\d{2})(?::(?P<ss>\d{2})(?P<SSS>\.\d{1,9})?)?)?)?)?"
@@ -55,6 +56,8 @@ def zone_of(name: str) -> ZoneInfo:
 def _pattern(form: str) -> re.Pattern[str]:
     if form == "hl7":
         return _HL7
+    if form == "hl7-day":
+        return _HL7_DAY
     if form == "iso":
         return _ISO
     out, position, seen = "", 0, set()
@@ -166,6 +169,8 @@ def from_fhir(text: str, form: str) -> str | None:
         return "".join(
             (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, moment.fraction, zone)
         )
+    if form == "hl7-day":
+        return moment.year + moment.month + moment.day
     if form == "iso":
         return text
     parts = {
@@ -190,6 +195,11 @@ def understood(value: object, forms: tuple[str, ...], kind: str, zone: str) -> t
     moment = parse(value.strip() if isinstance(value, str) else str(value), forms)
     said = to_fhir(moment, kind, zone) if moment else None
     return said, said is not None and back(said, forms[0], zone) == value
+
+
+def says_time(form: str) -> bool:
+    """Whether a format has a place for the time of day."""
+    return form in ("hl7", "iso") or "HH" in form
 
 
 def shift(text: str, zone: str) -> str:

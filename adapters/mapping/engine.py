@@ -9,7 +9,7 @@ from functools import cache
 from threading import RLock
 from typing import Any, Final
 
-from adapters.codecs import er7
+from adapters.codecs import er7, er7_batch
 from adapters.codecs.common import Parsed
 from adapters.errors import BrokenPack, Malformed, Unsupported, Unwritable
 from adapters.mapping import dates, places
@@ -63,6 +63,10 @@ class RowPack:
     def writes(self, event: Event) -> bool:
         """Whether a message of this event can be said."""
         return any(message.says(event) for message in self.messages)
+
+    def split(self, raw: bytes) -> tuple[bytes, ...]:
+        """The messages of an HL7 batch; none of anything else."""
+        return er7_batch.split_batch(raw).messages if self.codec.name == "er7" and er7_batch.is_batch(raw) else ()
 
     def head(self, raw: bytes, context: Context) -> Head:
         """Read the header only."""

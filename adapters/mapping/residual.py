@@ -13,7 +13,7 @@ from adapters.mapping.places import place_of
 from adapters.mapping.short import plain_place
 from adapters.mapping.structure import Group
 from adapters.mapping.walk import Walk
-from adapters.pack import Loss, LossKind
+from adapters.pack import DELETES, Loss, LossKind
 from adapters.tree import Node, State, leaves
 
 
@@ -93,7 +93,7 @@ class Losses(Sequence[Loss]):
             seen.add(place)
         for place, raw in (leaf for tree, _ in self._parts for leaf in leaves_of(tree)):
             if place not in seen:
-                why = "says delete; what was told before stays on record" if raw in ("", '""') else "not mapped"
+                why = DELETES if raw in ("", '""') else "not mapped"
                 yield Loss(place, LossKind.DROP, why)
 
     @overload

@@ -17,6 +17,7 @@ from adapters.mapping.paths import ABSENT, PRESENT, Path, Slot
 from adapters.mapping.putting import node_maker, nothing, put_value
 from adapters.mapping.rows import Row
 from adapters.mapping.values import compile_value, original_code, speechless
+from adapters.pack import LossKind
 from adapters.tree import Branch, State
 
 Writer = Callable[[Place], bool]
@@ -175,6 +176,7 @@ def _value(row: Row, env: Env) -> Writer:
             raise missing(_told(at, path), "the recipient's format requires it")
         elif row.out:
             _say_constant(at, make(at, False)[0], row.out)
+            ledger.note(_told(at, path), LossKind.DEFAULT, "said by this format's default: the bundle does not say it")
         return done
 
     return write

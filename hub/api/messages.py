@@ -19,7 +19,7 @@ from hub import exchange
 from hub.api import problems
 from hub.api.callers import HeldCaller, HeldParts, metrics_of
 from hub.envelope import Acknowledgement, Envelope, Fetched
-from hub.errors import Conflict, Fault, Forbidden, Invalid, Refused
+from hub.errors import Conflict, Fault, Forbidden, HubError, Invalid, Refused
 from hub.parts import Parts
 from hub.security.tokens import Caller
 
@@ -49,6 +49,22 @@ class Taken(BaseModel):
     errors: list[Place]
 
 
+class Outcome(BaseModel):
+    """What became of one message of a batch: the acknowledgement, or the problem that it would have had alone."""
+
+    place: str
+    """``MSH[2]``: the second message of the batch."""
+    status: int
+    taken: Taken | None = None
+    problem: dict[str, Any] | None = None
+
+
+class Outcomes(BaseModel):
+    """The answer to a batch, in its order."""
+
+    messages: list[Outcome]
+
+
 class Waiting(BaseModel):
     """One line of an inbox."""
 
@@ -62,15 +78,25 @@ class Inbox(BaseModel):
     deliveries: list[Waiting]
 
 
-@router.post("/agencies/{agency}/messages", status_code=202, response_model=Taken, summary="Say something")
+@router.post(
+    "/agencies/{agency}/messages",
+    status_code=202,
+    response_model=Taken,
+    responses={207: {"model": Outcomes, "description": "A batch of which not every message was taken."}},
+    summary="Say something",
+)
 async def say(agency: str, request: Request, parts: HeldParts, caller: HeldCaller) -> Response:
     """Take in one message in the agency's own format; answered after it is durably kept.
 
-    `Idempotency-Key` makes sending again safe: the same key and content get the same answer, other content 409.
+    `Idempotency-Key` makes sending again safe: the same key and content get the same answer, other content 409. An HL7
+    batch is taken message by message, each by its own key: 202 with what became of each, 207 when one was not taken.
     """
     caller.require_agency(agency)
     media_type, raw = await _body(request, parts, caller, "http")
     envelope = Envelope(agency, "http", raw, media_type, _key(request))
+    batch = await run_in_threadpool(exchange.split, parts, envelope)
+    if batch:
+        return await _say_each(request, parts, batch)
     taken = await _accept(request, parts, envelope)
     body = msgspec.json.encode(_taken(taken).model_dump())
     return Response(body, 202, {"location": _location(agency, taken)}, "application/json")
@@ -149,6 +175,22 @@ async def _body(request: Request, parts: Parts, caller: Caller, transport: str) 
             await run_in_threadpool(exchange.note_refusal, parts, caller.id, transport, "", refusal)
             metrics_of(request).messages.labels(transport, "refused").inc()
         raise
+
+
+async def _say_each(request: Request, parts: Parts, batch: tuple[Envelope, ...]) -> Response:
+    """Each message by itself: one that is refused loses no other."""
+    found = []
+    for number, envelope in enumerate(batch, 1):
+        place = f"MSH[{number}]"
+        try:
+            taken = await _accept(request, parts, envelope)
+            found.append(Outcome(place=place, status=202, taken=_taken(taken)))
+        except HubError as error:
+            problem = problems.problem_of(error)
+            found.append(Outcome(place=place, status=problem.kind.status, problem=problems.details(problem)))
+    status = 202 if all(one.taken for one in found) else 207
+    body = msgspec.json.encode(Outcomes(messages=found).model_dump(exclude_none=True))
+    return Response(body, status, media_type="application/json")
 
 
 async def _accept(request: Request, parts: Parts, envelope: Envelope) -> Acknowledgement:

@@ -73,13 +73,7 @@ def _pack(known: dict[str, Pack], name: str, option: str) -> Pack:
 
 
 def _messages(reader: Pack, raw: bytes) -> tuple[bytes, ...]:
-    """The messages of an HL7 batch; of anything else the one that it is."""
-    from adapters.codecs import er7
-    from adapters.mapping.engine import RowPack
-
-    if isinstance(reader, RowPack) and reader.codec.name == "er7" and er7.is_batch(raw):
-        return er7.split_batch(raw)
-    return (raw,)
+    return reader.split(raw) or (raw,)
 
 
 def _write(writer: Pack, strands: Iterable[Strand], context: Context) -> None:

@@ -1,4 +1,4 @@
-"""What the MLLP door says to a hospital: takes one HL7 v2 message in, answers in its own terms (MSA, ERR).
+"""What the MLLP door says to a hospital: takes HL7 v2 messages in, one or a batch, answers in its own terms (MSA, ERR).
 
 Who speaks is told by MSH-3 and MSH-4 together with the connection (`hub.directory`); the answer follows MSH-15 and
 MSH-16: blank means original mode (AA, AE, AR), AL the enhanced one (CA, CE, CR), NE no answer at all.
@@ -12,9 +12,10 @@ from datetime import datetime
 
 import structlog
 
-from adapters.codecs.er7_ack import acknowledge, reject_garbage, reply_code
+from adapters.codecs.er7_ack import acknowledge, head_of, reject_batch, reject_garbage, reply_code
+from adapters.codecs.er7_batch import answer_batch, control_of, is_batch, split_batch
 from adapters.errors import Malformed, Refusal, TooLarge, Unsupported
-from adapters.pack import Context, Head, Pack
+from adapters.pack import DELETES, Context, Head, Pack
 from hub import exchange
 from hub.edges.mllp import Peer
 from hub.errors import Busy, Conflict, Forbidden, HubError, NotFound
@@ -38,12 +39,12 @@ class Hl7Door:
         self._parts = parts
 
     def handle(self, raw: bytes, peer: Peer) -> bytes | None:
-        """A message from the door: whoever MSH and the connection say."""
-        return self._answer(raw, lambda head: self._speaker(head, peer), "mllp")
+        """A message from the door, or a batch: whoever MSH and the connection say."""
+        return self._answer_all(raw, lambda head: self._speaker(head, peer), "mllp")
 
     def inbound(self, agency: str, raw: bytes) -> bytes | None:
-        """A message that came back on a connection which we opened to `agency`."""
-        return self._answer(raw, lambda _head: agency, "answer")
+        """A message, or a batch, that came back on a connection which we opened to `agency`."""
+        return self._answer_all(raw, lambda _head: agency, "answer")
 
     def refuse(self, kind: Kind) -> bytes:
         """The NACK for what is not a message."""
@@ -53,11 +54,26 @@ class Hl7Door:
     def busy(self, raw: bytes) -> bytes:
         """AR: send again later."""
         at = self._parts.clock.now()
+        if is_batch(raw):
+            return reject_batch(control_of(raw), at, _BUSY)
         try:
             _pack, head = self._head(raw, at)
         except Refusal:
             return reject_garbage(at)
         return _say(head, "reject", at, (_BUSY,)) or b""
+
+    def _answer_all(self, raw: bytes, speaker: Speaker, transport: str) -> bytes | None:
+        """A batch is answered by a batch: the acknowledgement of each message that wants one (chapter 2.10.3.3)."""
+        if not is_batch(raw):
+            return self._answer(raw, speaker, transport)
+        try:
+            file = split_batch(raw)
+        except Refusal as refusal:
+            exchange.note_refusal(self._parts, "", transport, "", refusal)
+            return reject_batch(control_of(raw), self._parts.clock.now(), refusal)
+        answers = [[self._answer(each, speaker, transport) for each in batch.messages] for batch in file.batches]
+        said = [[one for one in each if one is not None] for each in answers]
+        return answer_batch(file, said, self._parts.clock.now())
 
     def _answer(self, raw: bytes, speaker: Speaker, transport: str) -> bytes | None:
         at = self._parts.clock.now()
@@ -65,7 +81,8 @@ class Hl7Door:
             pack, head = self._head(raw, at)
         except Refusal as refusal:
             exchange.note_refusal(self._parts, "", transport, "", refusal)
-            return reject_garbage(at)
+            unread = head_of(raw)
+            return _say(unread, "reject", at, (refusal,)) if unread else reject_garbage(at)
         try:
             agency = speaker(head)
             taken = exchange.accept(self._parts, exchange.Envelope(agency, transport, raw, pack=pack.id))
@@ -74,7 +91,7 @@ class Hl7Door:
         except Exception:
             log.exception("mllp-fault", transport=transport)
             return _say(head, "error", at, (_INTERNAL,))
-        return _say(head, "accept", at, (), control=taken.message)
+        return _say(head, "accept", at, _not_deleted(taken), control=taken.message)
 
     def _head(self, raw: bytes, at: datetime) -> tuple[Pack, Head]:
         """Read MSH with the first pack of an MLLP sender that can."""
@@ -120,6 +137,11 @@ def _refusals(error: HubError) -> tuple[Refusal, ...]:
         return tuple(Refusal(fault.place, fault.kind, fault.why) for fault in error.faults)
     place = "MSH[1]-10" if isinstance(error, Conflict) else "MSH[1]"
     return (Refusal(place, type(error).__name__.lower(), str(error)),)
+
+
+def _not_deleted(taken: exchange.Acknowledgement) -> tuple[Refusal, ...]:
+    """Each wish to delete (``""``), since it is not done: a warning in the acknowledgement (docs/decisions/0020)."""
+    return tuple(Refusal(loss.place, "not-deleted", loss.why) for loss in taken.loss if loss.why == DELETES)
 
 
 def _not_a_message(kind: Kind) -> Refusal:

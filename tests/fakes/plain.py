@@ -23,6 +23,9 @@ class PlainPack:
     def writes(self, event: Event) -> bool:
         return True
 
+    def split(self, raw: bytes) -> tuple[bytes, ...]:
+        return ()
+
     def head(self, raw: bytes, context: Context) -> Head:
         return _head(_bundles(raw))
 

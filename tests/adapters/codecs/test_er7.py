@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.codecs import charsets, er7
+from adapters.codecs import charsets, er7, er7_batch
 from adapters.errors import Malformed, Refusal, TooLarge
 from adapters.tree import Node, State, leaves
 from tests.adapters.codecs.test_charsets import encoded
@@ -219,7 +219,7 @@ def test_limits_hold() -> None:
 def test_a_batch_is_cut_into_its_messages() -> None:
     """FHS and BHS are envelopes: each message comes out on its own."""
     batch = f"FHS|^~\\&|A\rBHS|^~\\&|A\r{HEAD}\rPID|1\r{HEAD}\rPID|2\rBTS|2\rFTS|1\r"
-    messages = er7.split_batch(batch.encode())
+    messages = er7_batch.split_batch(batch.encode()).messages
     assert [value(raw.decode(), "PID", "1") for raw in messages] == ["1", "2"]
 
 

@@ -8,7 +8,7 @@ import hl7
 import pytest
 
 from adapters.codecs import er7
-from adapters.codecs.er7_ack import acknowledge, read_ack, reject_garbage, reply_code
+from adapters.codecs.er7_ack import acknowledge, head_of, read_ack, reject_garbage, reply_code
 from adapters.errors import Malformed, Unmappable, Unsupported
 from adapters.pack import Head
 
@@ -86,3 +86,11 @@ def test_what_is_no_acknowledgement_is_none() -> None:
     answer = read_ack(b"MSH|^~\\&|A||||||RRI^I12|1|P|2.5.1\rMSA|AA|M1\rRF1|A")
     assert answer is not None
     assert not answer.plain
+
+
+def test_a_message_that_no_pack_reads_is_answered_by_its_own_msh() -> None:
+    """Its control id and what it asks for in MSH-15; bytes without an MSH show nothing to answer to."""
+    head = head_of(b"MSH|^~\\&|HIS|BV-MAU|HUB|ONESTOP|20261120||ADT^A02|M7|P|2.5.1|||AL|NE\rPID|1\r")
+    assert head is not None
+    assert (head.type, head.fields["message-id"], reply_code(head, "reject")) == ("ADT^A02", "M7", "CR")
+    assert head_of(b"nothing") is None

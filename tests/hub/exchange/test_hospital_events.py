@@ -10,6 +10,8 @@ from adapters.library import BUILT_IN, load_pack, read_folder
 from adapters.pack import Pack
 from hub import casework, exchange
 from hub.bundles import patient_of
+from hub.edges.hl7 import Hl7Door
+from hub.edges.mllp import Peer
 from hub.envelope import Acknowledgement, Envelope
 from hub.security.vault import Vault
 from hub.states import MessageState
@@ -143,3 +145,22 @@ OTHER = (
     ("BVM-000013", "BVM-000099"),
 )
 """Makes the sample's child another child, under the number that the merge replaces."""
+
+
+def test_a_wish_to_delete_is_told_and_takes_nothing_back(world: World) -> None:
+    """PID-11 `""` in an update: its bundle has no address, the earlier one keeps it, and the sender is told where."""
+    ways = {"mllp": {"application": "HIS", "facility": "BV-MAU"}}
+    entry = world.parts.registry.get(HOSPITAL).document()
+    world.parts.registry.add_all([entry | {"transports": entry["transports"] | ways}], "test")
+    say(world, "adt-a31-person")
+    text = sample("adt-a31-person").decode()
+    address = text.split("PID|", 1)[1].split("|")[10]
+    update = text.replace(f"|{address}|", '|""|', 1).replace("|P|2.5.1", "-2|P|2.5.1", 1)
+    answer = Hl7Door(world.parts).handle(update.encode(), Peer("127.0.0.1", ""))
+    assert answer is not None
+    lines = answer.decode().split("\r")
+    assert lines[1].startswith("MSA|CA|")
+    assert lines[2].split("|")[2:5] == ["PID^1^11^1", "0^Message accepted^HL70357", "W"]
+    with world.parts.store.read() as unit:
+        found = [strands.bundle_of(unit, world.parts.vault, each.id) for each in strands.of_case(unit, world.case())]
+    assert sorted("address" in (patient_of(bundle) or {}) for bundle in found) == [False, True]

@@ -144,13 +144,16 @@ def test_a_file_without_its_bytes_is_refused() -> None:
     assert refusal.value.place.startswith("OBX")
 
 
-@pytest.mark.parametrize("said", ["|||12 Đường Thử^^Mẫu", "^^^&1.2.3&ISO||12 Đường Thử^^Mẫu"])
+@pytest.mark.parametrize("said", ["||12 Đường Thử^^Mẫu", "^^^&1.2.3&ISO||12 Đường Thử^^Mẫu"])
 def test_an_insurer_without_name_and_number_is_nobody(said: str) -> None:
-    """IN1 with an insurer's address only: FHIR holds no such Organization (org-1), and no coverage without one."""
+    """IN1 with an insurer's address only: FHIR holds no such Organization (org-1), and no coverage without one; it is a
+    told loss, and the rest is read."""
     raw = packs.sample(ID, "adt-a04-register.hl7").decode().rstrip("\r")
-    with pytest.raises(Unmappable) as refusal:
-        read(f"{raw}\rIN1|1|P1|{said}\r".encode())
-    assert "Coverage.payor" in refusal.value.why
+    reading = read(f"{raw}\rIN1|9|P1|{said}\r".encode())
+    before = read(raw.encode()).strands[0].bundle
+    assert len(reading.strands[0].bundle["entry"]) == len(before["entry"])
+    (place,) = {loss.place.split("-")[0] for loss in reading.loss if loss.place.startswith("IN1")}
+    assert any(loss.place.startswith(f"{place}-5") for loss in reading.loss)
 
 
 @pytest.mark.parametrize("said", ["Nguyen", "ORU^Nguyen", "0912345678"])

@@ -217,13 +217,12 @@ def test_values_that_v2_says_otherwise(said: dict[str, Any], expected: tuple[str
     assert (written[2], written[5]) == expected
 
 
-def test_a_status_that_is_not_known_has_no_code() -> None:
-    """Table 0085 has no word for it; who says nothing is read as saying that, so it is not lost."""
+def test_a_status_that_is_not_known_is_preliminary() -> None:
+    """OBX-11 is required and table 0085 has no word for it: the least that is sure is said, and told as loss."""
     bundle = bundle_of(valueInteger=3, status="unknown")
     writing = packs.pack(ID).write(bundle, TO_HOSPITAL)
-    assert obx(bundle)[11:12] in ([], [""])
-    assert result(packs.pack(ID).read(writing.raw, packs.CONTEXT))["status"] == "unknown"
-    assert "Observation.status" not in {loss.place for loss in writing.loss}
+    assert obx(bundle)[11] == "P"
+    assert "Observation.status" in {loss.place for loss in writing.loss}
 
 
 def test_an_allergy_to_nothing_said_is_none() -> None:
@@ -234,5 +233,5 @@ def test_an_allergy_to_nothing_said_is_none() -> None:
     )
     reading = packs.pack(ID).read(raw.encode(), packs.CONTEXT)
     (allergy,) = packs.resources(reading.strands[0].bundle, "AllergyIntolerance")
-    assert allergy["code"]["coding"][0]["display"] == "Phấn hoa"
+    assert allergy["code"]["text"] == "Phấn hoa"
     assert {"AL1[1]-2", "AL1[1]-4"} <= {loss.place for loss in reading.loss}
