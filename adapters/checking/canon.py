@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from adapters.checking.problems import Problem, at_source
 from adapters.checking.stands import Stand
@@ -47,6 +48,8 @@ class Page:
     """``StructureDefinition/ward``, ``NamingSystem/agency``, ... that it names."""
     focus: Mapping[str, frozenset[str]]
     """Event -> resource types that it may be about."""
+    needed: Mapping[str, frozenset[str]]
+    """Event -> those of them that no bundle of it is without: neither ``?`` nor ``*`` stands behind their name."""
 
 
 @cache
@@ -55,8 +58,27 @@ def page() -> Page:
     text = files("adapters").joinpath("canonical.md").read_text("utf-8")
     addresses = frozenset(re.findall(r"HUB/((?:StructureDefinition|NamingSystem|Questionnaire)/[\w-]+)", text))
     rows = re.findall(r"^\| `([\w-]+)` \| ([^|]*) \| [^|]* \|$", text, re.M)
-    focus = {event: frozenset(re.findall(r"\b[A-Z][A-Za-z]+\b", about)) for event, about in rows if event in set(Event)}
-    return Page(addresses, focus)
+    cells = {event: about for event, about in rows if event in set(Event)}
+    focus = {event: frozenset(re.findall(r"\b[A-Z][A-Za-z]+\b", about)) for event, about in cells.items()}
+    plain = {event: re.sub(r"\([^)]*\)", "", about) for event, about in cells.items()}
+    needed = {event: frozenset(re.findall(r"\b[A-Z][A-Za-z]+\b(?![?*])", about)) for event, about in plain.items()}
+    return Page(addresses, focus, needed)
+
+
+def focus_faults(bundle: Mapping[str, Any]) -> Iterator[str]:
+    """What is missing from what a bundle's event is about: a status without its Task follows no referral.
+
+    A record that names nothing else is of its Patient, in its focus or not, and of nobody when nobody is named.
+    """
+    header = bundle["entry"][0]["resource"]
+    event = header.get("eventCoding", {}).get("code", "")
+    types = {entry["fullUrl"]: entry["resource"]["resourceType"] for entry in bundle["entry"]}
+    about = {types.get(reference["reference"]) for reference in header.get("focus", ())}
+    for type_ in sorted(page().needed.get(event, frozenset()) - about):
+        yield f"a {event} is about a {type_}, and there is none in its focus"
+    whole = page().focus.get(event, frozenset())
+    if whole and not about and "Patient" not in whole:
+        yield f"a {event} is about something, and its focus is empty"
 
 
 def canonical_problems(

@@ -37,7 +37,9 @@ ROWS = """
 rows:
   - at: child
     make: Patient
-    find: child
+    link: "MessageHeader.focus[]"
+    as: child
+    required: "yes"
     class: demographics
     key: [identifier]
     rows:
@@ -194,7 +196,8 @@ def test_part_three_catches_an_unstable_pack() -> None:
     moving = itertools.count()
 
     def move(bundle: Bundle) -> None:
-        bundle["entry"][-1]["fullUrl"] = f"urn:uuid:00000000-0000-4000-8000-{next(moving):012d}"
+        url = f"urn:uuid:00000000-0000-4000-8000-{next(moving):012d}"
+        bundle["entry"][-1]["fullUrl"] = bundle["entry"][0]["resource"]["focus"][0]["reference"] = url
 
     assert 3 in parts(check_law(faulty(read=bundles_changed(move)), "Record", [SAMPLE]))
 
@@ -221,6 +224,19 @@ def test_part_five_catches_a_bundle_that_is_no_r4() -> None:
     )
     raw = SAMPLE.replace(b'"sex"', b'"since": "2020-01-01", "until": "2019-01-01", "sex"')
     assert 5 in parts(check_law(scratch(turned, loss="2"), "Record", [raw]))
+
+
+def test_part_five_catches_a_bundle_that_is_about_nothing() -> None:
+    """An event whose focus is empty, and one that lacks what the canonical page says it is about, are breaches."""
+
+    for event, why in (("result", "focus is empty"), ("referral-status", "about a Task")):
+
+        def spoil(bundle: Bundle, event: str = event) -> None:
+            bundle["entry"][0]["resource"]["eventCoding"]["code"] = event
+            del bundle["entry"][0]["resource"]["focus"]
+
+        found = check_law(faulty(read=bundles_changed(spoil)), "Record", [SAMPLE])
+        assert any(breach.part == 5 and why in breach.why for breach in found)
 
 
 def test_part_six_catches_widening() -> None:
