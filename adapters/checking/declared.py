@@ -42,6 +42,10 @@ class Declared:
         """Whether what is read at a place is written back to it."""
         return any(place in self.writers.get(target, ()) for target in self.targets.get(place, ()))
 
+    def reads(self, place: str) -> bool:
+        """Whether something of the bundle is read at a place: neither a condition only nor a claim."""
+        return any(target and not target.startswith("claim.") for target in self.targets.get(place, ()))
+
     def moved_to(self, place: str) -> set[str]:
         """The places that what is read at a place is written to instead, as far as it is not written back to it."""
         written = (self.writers.get(target, set()) for target in self.targets.get(place, ()))

@@ -220,9 +220,11 @@ class _Return:
             kinds = _kinds(place, reported)
             if kinds & {LossKind.DROP, LossKind.MERGE} or (kinds and place in there):
                 continue  # in the residual, joined with another, or said in another form
-            if place in moved or (declared.targets.get(place) and not declared.written(place)):
+            if place in there and place in declared.said and declared.reads(place) and not declared.written(place):
+                yield Breach(2, place, "is read, and then something that nobody said is written in its place")
+            elif place in moved or (declared.targets.get(place) and not declared.written(place)):
                 continue
-            if declared.lost_in(place, self.lost):
+            elif declared.lost_in(place, self.lost):
                 yield Breach(4, place, "is read and then dropped on the way out, so the residual does not hold it")
             else:
                 yield Breach(2, place, "comes back neither as it was nor as a declared loss")

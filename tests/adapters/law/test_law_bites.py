@@ -179,6 +179,16 @@ def test_part_two_catches_a_flag_that_becomes_something_else() -> None:
     assert 2 in parts(check_law(silent, "Record", [SAMPLE]))
 
 
+def test_part_two_catches_a_constant_said_in_the_place_of_a_value() -> None:
+    """A value that is only read, and a row that says something else in its place: each is declared, both are a lie."""
+    lie = ROWS.replace(
+        "- {at: sex, to: gender, codes: codes/sex.csv}",
+        "- {at: sex, to: gender, codes: codes/sex.csv, direction: in}\n      - {at: sex, out: M}",
+    )
+    found = check_law(scratch(lie, loss="2"), "Record", [SAMPLE])
+    assert [(breach.part, breach.place) for breach in found] == [(2, "/child/sex")]
+
+
 def test_part_two_catches_what_cannot_be_written() -> None:
     """A bundle that a pack reads and cannot write is a breach."""
 
