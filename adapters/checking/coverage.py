@@ -66,8 +66,9 @@ def unknown_codes(
         read = {code for found in maps.values() for code in found.reads}
         said = {code for found in maps.values() for code in found.writes.values()}
         name = f"{message.type}: {'/'.join(way)}"
-        if message.direction != "out" and (missing := listed[way] - read):
-            yield Problem(min(maps), "", "error", f"{name}: the schema lists {_named(missing)}, and no map reads it")
+        known, verb = (said, "says") if message.direction == "out" else (read, "reads")
+        if missing := listed[way] - known:
+            yield Problem(min(maps), "", "error", f"{name}: the schema lists {_named(missing)}, and no map {verb} it")
         if message.direction != "in" and (strange := said - listed[way]):
             yield Problem(min(maps), "", "error", f"{name}: writes {_named(strange)}, which the schema does not list")
 
