@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from adapters.checking.canon import focus_faults
+from adapters.checking.canon import focus_faults, person_faults
 from adapters.checking.context import CONTEXT, answering
 from adapters.checking.declared import Declared, declared
 from adapters.checking.generate import FOREIGN, types
@@ -37,7 +37,7 @@ class Breach:
     """One way in which a pack breaks the law; holds no value of any message."""
 
     part: int
-    """1 codec, 2 source, 3 stability, 4 residual, 5 valid R4 that is about something, 6 across formats."""
+    """1 codec, 2 source, 3 stability, 4 residual, 5 valid R4 as the canonical page has it, 6 across formats."""
     place: str
     why: str
     message: int = -1
@@ -83,6 +83,7 @@ class Law:
             invalid = list(validity_breaches(strand.bundle))
             yield from invalid
             yield from (Breach(5, "MessageHeader.focus", fault) for fault in focus_faults(strand.bundle))
+            yield from (Breach(5, "RelatedPerson", fault) for fault in person_faults(strand.bundle))
             self.sound += [] if invalid else [strand.bundle]
         if reading.head.type != self.type:
             yield Breach(2, "", "the message is read as another type than the one that it was made for")

@@ -249,6 +249,21 @@ def test_part_five_catches_a_bundle_that_is_about_nothing() -> None:
         assert any(breach.part == 5 and why in breach.why for breach in found)
 
 
+def test_part_five_catches_a_person_of_too_lenient_a_class() -> None:
+    """Who is said to have done it is no family member like another, wherever a pack meets them."""
+
+    def accuse(bundle: Bundle) -> None:
+        system = "https://hub.onestop.example/fhir/CodeSystem/person-role"
+        role = {"coding": [{"system": system, "code": "alleged-perpetrator"}]}
+        tags = [{"system": "https://hub.onestop.example/fhir/CodeSystem/data-class", "code": "demographics"}]
+        person = {"resourceType": "RelatedPerson", "id": "p", "meta": {"security": tags}, "relationship": [role]}
+        person["patient"] = {"reference": bundle["entry"][-1]["fullUrl"]}
+        bundle["entry"].append({"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000009", "resource": person})
+
+    whys = [breach.why for breach in check_law(faulty(read=bundles_changed(accuse)), "Record", [SAMPLE])]
+    assert sum("who is alleged-perpetrator has not" in why for why in whys) == 2
+
+
 def test_part_six_catches_widening() -> None:
     """A writer's format that gives back what was not in the bundle widens it."""
 
