@@ -296,6 +296,20 @@ def test_a_filing_that_says_next_to_nothing_is_followed_all_the_same(name: str) 
         assert len(resources(dict(strand.bundle), "Task")) == 1
 
 
+@pytest.mark.parametrize("name", ["review-as-sent.xml", "docketing-as-sent.xml"])
+def test_a_status_that_names_its_case_alone_keeps_that_number(name: str) -> None:
+    """Some courts say no number of the filing: the case's is no key, but what a person can look for."""
+    case = (
+        "<nc:Case><ecf:CaseAugmentation><ecf:CaseTrackingID><nc:IdentificationID>TD-01</nc:IdentificationID>"
+        "</ecf:CaseTrackingID><j:CaseNumberText>01/2026</j:CaseNumberText></ecf:CaseAugmentation></nc:Case>"
+    )
+    text = re.sub(r"<nc:Case>.*</nc:Case>|<nc:Case/>", "", sample(ECF, name).decode(), flags=re.S)
+    end = text.rindex("</")
+    (strand,) = pack(ECF).read((text[:end] + case + text[end:]).encode(), CONTEXT).strands
+    (task,) = resources(dict(strand.bundle), "Task")
+    assert {"01/2026", "TD-01"} <= {identifier["value"] for identifier in task["identifier"]}
+
+
 @pytest.mark.parametrize("raw", [b"<filing:FilingMessage", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'])
 def test_what_is_no_safe_xml_is_refused(raw: bytes) -> None:
     """Cut and entity-bearing documents are refused, not crashed on."""
