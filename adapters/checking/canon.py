@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +19,7 @@ from adapters.checking.stands import Stand
 from adapters.mapping.codes import CodeMap
 from adapters.mapping.env import canonical_links
 from adapters.mapping.message import Message
-from consent.vocabulary import HUB_BASE, Event
+from consent.vocabulary import HUB_BASE, REFERRAL_STATE_SYSTEM, Event
 
 _CODINGS = re.compile(rf"{re.escape(HUB_BASE)}/CodeSystem/([\w-]+)(\]\.code|\|([\w-]+))")
 _SYSTEM = re.compile(rf"{re.escape(HUB_BASE)}/CodeSystem/([\w-]+)(/[\w/-]*)?")
@@ -101,6 +103,22 @@ def person_faults(bundle: Mapping[str, Any]) -> Iterator[str]:
             for what, code in _people()[role].items():
                 if code not in said:
                     yield f"a RelatedPerson who is {role} has not the {what} {code}"
+
+
+@cache
+def _task_statuses() -> Mapping[str, str]:
+    """State of a referral -> its Task.status, by `adapters/canonical/referral-status.csv`."""
+    text = files("adapters.canonical").joinpath("referral-status.csv").read_text("utf-8")
+    return {row["state"]: row["code"] for row in csv.DictReader(io.StringIO(text)) if row["format"] == "fhir-task"}
+
+
+def status_faults(bundle: Mapping[str, Any]) -> Iterator[str]:
+    """Tasks that say two things of one referral: their status is not that of the state that they say."""
+    for resource in (entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == "Task"):
+        codings = resource.get("businessStatus", {}).get("coding", ())
+        for state in (coding.get("code") for coding in codings if coding.get("system") == REFERRAL_STATE_SYSTEM):
+            if resource.get("status") != _task_statuses().get(state, resource.get("status")):
+                yield f"a Task whose referral is {state} has not the status {_task_statuses()[state]}"
 
 
 def canonical_problems(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from adapters.checking.canon import focus_faults, person_faults
+from adapters.checking.canon import focus_faults, person_faults, status_faults
 from adapters.checking.context import CONTEXT, answering
 from adapters.checking.declared import Declared, declared
 from adapters.checking.generate import FOREIGN, types
@@ -84,6 +84,7 @@ class Law:
             yield from invalid
             yield from (Breach(5, "MessageHeader.focus", fault) for fault in focus_faults(strand.bundle))
             yield from (Breach(5, "RelatedPerson", fault) for fault in person_faults(strand.bundle))
+            yield from (Breach(5, "Task.status", fault) for fault in status_faults(strand.bundle))
             self.sound += [] if invalid else [strand.bundle]
         if reading.head.type != self.type:
             yield Breach(2, "", "the message is read as another type than the one that it was made for")

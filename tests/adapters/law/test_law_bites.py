@@ -264,6 +264,19 @@ def test_part_five_catches_a_person_of_too_lenient_a_class() -> None:
     assert sum("who is alleged-perpetrator has not" in why for why in whys) == 2
 
 
+def test_part_five_catches_a_task_that_says_two_things() -> None:
+    """A referral that is completed by its state and rejected by its status is followed wrongly by someone."""
+
+    def contradict(bundle: Bundle) -> None:
+        system = "https://hub.onestop.example/fhir/CodeSystem/referral-state"
+        state = {"coding": [{"system": system, "code": "completed"}]}
+        task = {"resourceType": "Task", "id": "t", "status": "rejected", "intent": "order", "businessStatus": state}
+        bundle["entry"].append({"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000009", "resource": task})
+
+    found = check_law(faulty(read=bundles_changed(contradict)), "Record", [SAMPLE])
+    assert any("is completed has not the status completed" in breach.why for breach in found)
+
+
 def test_part_six_catches_widening() -> None:
     """A writer's format that gives back what was not in the bundle widens it."""
 
