@@ -54,10 +54,11 @@ class Declared:
     def lost_in(self, place: str, lost: Iterable[str]) -> bool:
         """Whether a canonical place that a source place goes to is among those which the writer reports as lost."""
         targets = self.targets.get(place, set())
-        return any(_touches(target, other) for target in targets for other in lost)
+        return any(touches(target, other) for target in targets for other in lost)
 
 
-def _touches(one: str, other: str) -> bool:
+def touches(one: str, other: str) -> bool:
+    """Whether one place is another, or stands above or below it."""
     return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
 
 

@@ -220,7 +220,10 @@ def _date(row: Row, path: Path, strict: bool) -> Transform:
         return said
 
     def write(value: Any, walk: Noting, place: str) -> Any:
-        return dates.back(str(value), forms[0], walk.zone)
+        text = dates.back(str(value), forms[0], walk.zone)
+        if text is not None and not dates.is_whole(str(value), text, forms[0], kind, walk.zone):
+            walk.note(place, LossKind.NORMALISE, "said less finely than it is known")
+        return text
 
     return Transform(read, write)
 

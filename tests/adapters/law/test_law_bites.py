@@ -13,7 +13,7 @@ import pytest
 from adapters.checking.context import CONTEXT as CTX
 from adapters.checking.crossing import Bundled, Crossings, check_crossings
 from adapters.checking.generate import messages
-from adapters.checking.law import Breach, Law, check_law
+from adapters.checking.law import Breach, Law, _of_the_hub, check_law
 from adapters.codecs.common import Parsed
 from adapters.errors import Unmappable, Unwritable
 from adapters.library import load_pack
@@ -212,6 +212,28 @@ def test_part_three_catches_an_unstable_pack() -> None:
     assert 3 in parts(check_law(faulty(read=bundles_changed(move)), "Record", [SAMPLE]))
 
 
+def test_part_three_catches_a_change_beside_a_loss_that_is_reported() -> None:
+    """What a format has no place for excuses nothing else: another sex is a breach however much was reported lost."""
+    often = itertools.count()
+
+    def change(bundle: Bundle) -> None:
+        child(bundle)["maritalStatus"] = {"text": "chưa"}
+        if next(often):
+            child(bundle)["gender"] = "male"
+
+    found = check_law(faulty(read=bundles_changed(change)), "Record", [SAMPLE])
+    assert (3, "Patient.gender") in [(breach.part, breach.place) for breach in found]
+
+
+def test_a_date_that_is_said_less_finely_is_a_reported_loss() -> None:
+    """The first format says the month alone: the day is lost, and never in silence."""
+    month = scratch(ROWS.replace("date: iso", "date: [yyyy-MM, iso]"))
+    (strand,) = month.read(SAMPLE, CTX).strands
+    written = month.write(strand.bundle, CTX)
+    assert b'2015-02"' in written.raw
+    assert [loss.place for loss in written.loss] == ["birthDate"]
+
+
 def test_part_four_catches_what_is_read_and_then_dropped() -> None:
     """A leaf that a row reads and no way back says is lost to its sender: the residual holds only what nobody read."""
     one_way = "source,code,system,display,direction\nM,male,,,both\nF,female,,,in\n"
@@ -275,6 +297,24 @@ def test_part_five_catches_a_task_that_says_two_things() -> None:
 
     found = check_law(faulty(read=bundles_changed(contradict)), "Record", [SAMPLE])
     assert any("is completed has not the status completed" in breach.why for breach in found)
+
+
+@pytest.mark.parametrize(
+    ("place", "ours"),
+    [
+        ("/timestamp", True),
+        ("/entry/0/resource/source/endpoint", True),
+        ("/entry/1/fullUrl", True),
+        ("/entry/1/resource/meta/security/0/code", True),
+        ("/entry/1/resource/subject/reference", True),
+        ("/entry/1/resource/sender/display", False),
+        ("/entry/1/resource/source/display", False),
+        ("/entry/1/resource/extension/0/id", False),
+    ],
+)
+def test_a_bundle_exempts_its_header_and_addresses_alone(place: str, ours: bool) -> None:
+    """Who sent a Communication is said by its sender: only the MessageHeader's `sender` is the hub's to say."""
+    assert _of_the_hub(place, {"/entry/0/resource/resourceType": "MessageHeader"}) is ours
 
 
 def test_part_six_catches_widening() -> None:
