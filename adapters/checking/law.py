@@ -14,7 +14,7 @@ from adapters.checking.canon import focus_faults, person_faults, status_faults
 from adapters.checking.context import CONTEXT, answering
 from adapters.checking.declared import Declared, declared, touches
 from adapters.checking.generate import FOREIGN, types
-from adapters.checking.places import bare, canonical_leaves, said, source_leaves, unlabelled, unnumbered
+from adapters.checking.places import bare, canonical_leaves, said, unlabelled, unnumbered
 from adapters.codecs import json as json_codec
 from adapters.codecs.common import Parsed
 from adapters.errors import AdapterError, Refusal, Unwritable
@@ -253,7 +253,7 @@ class _Return:
 
 
 def _of_the_hub(place: str, values: Mapping[str, str]) -> bool:
-    """Whether a bundle's place is what the hub says itself: the bundle's own, addresses, identities, labels, the header."""
+    """Whether a bundle's place is what the hub says: the bundle's own, addresses, identities, labels, the header."""
     parts = place.split("/")
     if len(parts) < 4 or parts[1] != "entry" or parts[3] in _OF_ENTRIES or parts[-1] == "reference":
         return True
