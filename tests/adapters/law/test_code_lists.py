@@ -66,3 +66,13 @@ def test_code_maps_cover_the_projects_systems(id_: str) -> None:
             if file.startswith(_HELD_ELSEWHERE) or (system == "referral-state" and not id_.startswith("hotline/")):
                 continue
             assert codes == set(GAPS.get((id_, file), "").split()), (file, way)
+
+
+@pytest.mark.parametrize("id_", MINE)
+def test_every_sex_has_a_word(id_: str) -> None:
+    """A map of sexes reads male, female and unknown, and says the four that R4 has."""
+    of = pack(id_)
+    for name, found in (of.codes if isinstance(of, RowPack) else {}).items():
+        if name in ("codes/sex.csv", "codes/gender.csv"):
+            assert {code.code for code in found.reads.values()} >= {"male", "female", "unknown"}
+            assert {code for _, code in found.writes} == {"male", "female", "other", "unknown"}
