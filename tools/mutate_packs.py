@@ -440,7 +440,7 @@ def page(lines: list[dict[str, Any]], seed: int) -> str:
         "# Damaged packs",
         "",
         "Written by `make mutation-packs`. A mutant is one small change of a pack's maps or code maps; it is noticed",
-        f"when the pack no longer loads, or its static checks, its samples, the law on samples and {MADE} made messages",
+        f"when the pack no longer loads, or its static checks, samples, the law on samples and {MADE} made messages",
         "of each type, or its own tests fail. Columns count what noticed it first, in that order; many are noticed by",
         "several.",
         "",
