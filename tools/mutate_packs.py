@@ -364,9 +364,15 @@ def described(id_: str, site: Site) -> dict[str, Any]:
         value = value[key]
     text = ",".join(filter(None, value.values())) if file.startswith("codes/") else _short(value)
     return {
-        "key": f"{id_} {cases.pack(id_).hash[:12]} {file} {kind} {list(path)}",
+        "key": f"{id_} {_digest(id_)} {file} {kind} {list(path)}",
         "pack": id_, "file": file, "kind": kind, "text": text,
     }  # fmt: skip
+
+
+@cache
+def _digest(id_: str) -> str:
+    """Of all that the pack holds, its samples too: what changes any of it may change what is noticed."""
+    return sha256(b"".join(name.encode() + raw for name, raw in sorted(files_of(id_).items()))).hexdigest()[:12]
 
 
 def _short(row: dict[str, Any]) -> str:
