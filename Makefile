@@ -19,7 +19,7 @@ DEBIAN_PACKAGES :=
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra build
 
-.PHONY: help install install-dev debian demo serve test check bench mutation campaign-consent campaign-packs conformance clean lock
+.PHONY: help install install-dev debian demo serve test check bench mutation mutation-packs campaign-consent campaign-packs conformance clean lock
 
 help:
 	@echo "make install      make .venv; the command is .venv/bin/hub"
@@ -29,6 +29,7 @@ help:
 	@echo "make check        format, lint, types, import contracts"
 	@echo "make bench        measure"
 	@echo "make mutation     try the consent engine's tests on mutants of it (about 20 minutes)"
+	@echo "make mutation-packs   damage the packs row by row and count what their checks notice (about 10 minutes)"
 	@echo "make campaign-packs   hold the law of packs against 2,000 messages of each type; goes on where it stopped"
 	@echo "make campaign-consent  walk 200,000 cases through every invariant; goes on where it stopped"
 	@echo "make conformance SAMPLES=DIR   translate the public samples in DIR"
@@ -90,6 +91,9 @@ bench: install-dev
 
 mutation: install-dev
 	$(BIN)/python tools/mutate.py
+
+mutation-packs: install-dev
+	$(BIN)/python tools/mutate_packs.py
 
 campaign-consent: install-dev
 	$(BIN)/python tools/campaign_consent.py

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
+
+import yaml
 
 from adapters.checking.problems import Problem, at_source
 from adapters.checking.stands import Stand
 from adapters.mapping.codes import CodeMap
 from adapters.mapping.env import canonical_links
 from adapters.mapping.message import Message
-from consent.vocabulary import HUB_BASE, Event
+from consent.vocabulary import HUB_BASE, REFERRAL_STATE_SYSTEM, Event
 
 _CODINGS = re.compile(rf"{re.escape(HUB_BASE)}/CodeSystem/([\w-]+)(\]\.code|\|([\w-]+))")
 _SYSTEM = re.compile(rf"{re.escape(HUB_BASE)}/CodeSystem/([\w-]+)(/[\w/-]*)?")
@@ -47,6 +52,8 @@ class Page:
     """``StructureDefinition/ward``, ``NamingSystem/agency``, ... that it names."""
     focus: Mapping[str, frozenset[str]]
     """Event -> resource types that it may be about."""
+    needed: Mapping[str, frozenset[str]]
+    """Event -> those of them that no bundle of it is without: neither ``?`` nor ``*`` stands behind their name."""
 
 
 @cache
@@ -55,8 +62,63 @@ def page() -> Page:
     text = files("adapters").joinpath("canonical.md").read_text("utf-8")
     addresses = frozenset(re.findall(r"HUB/((?:StructureDefinition|NamingSystem|Questionnaire)/[\w-]+)", text))
     rows = re.findall(r"^\| `([\w-]+)` \| ([^|]*) \| [^|]* \|$", text, re.M)
-    focus = {event: frozenset(re.findall(r"\b[A-Z][A-Za-z]+\b", about)) for event, about in rows if event in set(Event)}
-    return Page(addresses, focus)
+    cells = {event: about for event, about in rows if event in set(Event)}
+    focus = {event: frozenset(re.findall(r"\b[A-Z][A-Za-z]+\b", about)) for event, about in cells.items()}
+    plain = {event: re.sub(r"\([^)]*\)", "", about) for event, about in cells.items()}
+    needed = {event: frozenset(re.findall(r"\b[A-Z][A-Za-z]+\b(?![?*])", about)) for event, about in plain.items()}
+    return Page(addresses, focus, needed)
+
+
+def focus_faults(bundle: Mapping[str, Any]) -> Iterator[str]:
+    """What is missing from what a bundle's event is about: a status without its Task follows no referral.
+
+    A record that names nothing else is of its Patient, in its focus or not, and of nobody when nobody is named.
+    """
+    header = bundle["entry"][0]["resource"]
+    event = header.get("eventCoding", {}).get("code", "")
+    types = {entry["fullUrl"]: entry["resource"]["resourceType"] for entry in bundle["entry"]}
+    about = {types.get(reference["reference"]) for reference in header.get("focus", ())}
+    for type_ in sorted(page().needed.get(event, frozenset()) - about):
+        yield f"a {event} is about a {type_}, and there is none in its focus"
+    whole = page().focus.get(event, frozenset())
+    if whole and not about and "Patient" not in whole:
+        yield f"a {event} is about something, and its focus is empty"
+
+
+@cache
+def _people() -> Mapping[str, Mapping[str, str]]:
+    """`adapters/canonical/people.yaml`."""
+    text = files("adapters.canonical").joinpath("people.yaml").read_text("utf-8")
+    return dict(yaml.load(text, Loader=yaml.CBaseLoader))
+
+
+def person_faults(bundle: Mapping[str, Any]) -> Iterator[str]:
+    """People whose role asks for a class or a label that they do not have."""
+    for resource in (entry["resource"] for entry in bundle["entry"]):
+        if resource["resourceType"] != "RelatedPerson":
+            continue
+        said = {tag["code"] for tag in resource.get("meta", {}).get("security", ())}
+        roles = {code.get("code") for kind in resource.get("relationship", ()) for code in kind.get("coding", ())}
+        for role in sorted(roles & _people().keys()):
+            for what, code in _people()[role].items():
+                if code not in said:
+                    yield f"a RelatedPerson who is {role} has not the {what} {code}"
+
+
+@cache
+def _task_statuses() -> Mapping[str, str]:
+    """State of a referral -> its Task.status, by `adapters/canonical/referral-status.csv`."""
+    text = files("adapters.canonical").joinpath("referral-status.csv").read_text("utf-8")
+    return {row["state"]: row["code"] for row in csv.DictReader(io.StringIO(text)) if row["format"] == "fhir-task"}
+
+
+def status_faults(bundle: Mapping[str, Any]) -> Iterator[str]:
+    """Tasks that say two things of one referral: their status is not that of the state that they say."""
+    for resource in (entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == "Task"):
+        codings = resource.get("businessStatus", {}).get("coding", ())
+        for state in (coding.get("code") for coding in codings if coding.get("system") == REFERRAL_STATE_SYSTEM):
+            if resource.get("status") != _task_statuses().get(state, resource.get("status")):
+                yield f"a Task whose referral is {state} has not the status {_task_statuses()[state]}"
 
 
 def canonical_problems(

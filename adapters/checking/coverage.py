@@ -1,4 +1,4 @@
-"""Which leaves of the agreed schema no row reads: what a sender may say and nobody maps."""
+"""Which leaves of the agreed schema no row reads, and which of its codes no code map knows: what nobody maps."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lxml import etree
 
 from adapters.checking.problems import Problem
 from adapters.checking.stands import Stand
+from adapters.mapping.codes import CodeMap
 from adapters.mapping.message import Message
 
 _XS = "{http://www.w3.org/2001/XMLSchema}"
@@ -42,6 +43,38 @@ def unread_leaves(
         more = f", and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         what = f"{message.type}: {len(missing)} of {len(leaves)} leaves are read by no row: {said}{more}"
         yield Problem(message.schema.name, "", "warning", what)
+
+
+def unknown_codes(
+    message: Message,
+    stands: Sequence[Stand],
+    codes: Mapping[str, CodeMap],
+    files: Mapping[str, bytes],
+    prefixes: Mapping[str, str],
+) -> Iterator[Problem]:
+    """One error for each code map that a place uses whose schema lists codes that the map does not read, or does not
+    list codes that it writes: what was agreed is refused, or what we say is."""
+    if message.schema is None or message.group:
+        return
+    used: dict[Leaf, list[Stand]] = {}
+    for stand in (one for top in stands for one in top.walk()):
+        if stand.row.codes and stand.row.place:
+            used.setdefault(_plain(_from_message(stand)), []).append(stand)
+    listed = {_plain(leaf): values for leaf, values in _listed(message, files, prefixes).items()}
+    for way in sorted(used.keys() & listed.keys()):
+        maps = {stand.row.codes: codes[stand.row.codes] for stand in used[way] if stand.row.codes in codes}
+        read = {code for found in maps.values() for code in found.reads}
+        said = {code for found in maps.values() for code in found.writes.values()}
+        name = f"{message.type}: {'/'.join(way)}"
+        known, verb = (said, "says") if message.direction == "out" else (read, "reads")
+        if missing := listed[way] - known:
+            yield Problem(min(maps), "", "error", f"{name}: the schema lists {_named(missing)}, and no map {verb} it")
+        if message.direction != "in" and (strange := said - listed[way]):
+            yield Problem(min(maps), "", "error", f"{name}: writes {_named(strange)}, which the schema does not list")
+
+
+def _named(values: Iterable[str]) -> str:
+    return ", ".join(sorted(values)[:_SHOWN])
 
 
 def _is_read(leaf: Leaf, read: set[Leaf]) -> bool:
@@ -88,6 +121,16 @@ def _schema_leaves(message: Message, files: Mapping[str, bytes], prefixes: Mappi
     return list(dict.fromkeys(leaf for _, leaf in zip(range(_MOST), found, strict=False) if leaf))
 
 
+def _listed(message: Message, files: Mapping[str, bytes], prefixes: Mapping[str, str]) -> dict[Leaf, set[str]]:
+    """The codes that the schema lists, by leaf."""
+    assert message.schema is not None
+    name = message.schema.name
+    if name.endswith(".json"):
+        whole = json.loads(files[name])
+        return dict(_json_codes(whole, whole, (), 0))
+    return {} if name.endswith(".csv") else _Xsd(name, files, prefixes).codes(message.root)
+
+
 # --- JSON Schema -----------------------------------------------------------------------------------------------------
 
 
@@ -106,6 +149,18 @@ def _json_leaves(schema: Any, whole: Any, way: Leaf, depth: int) -> Iterator[Lea
         return
     for name, below in names.items():
         yield from _json_leaves(below, whole, (*way, name), depth + 1)
+
+
+def _json_codes(schema: Any, whole: Any, way: Leaf, depth: int) -> Iterator[tuple[Leaf, set[str]]]:
+    schema = _resolved(schema, whole)
+    if depth > _DEPTH:
+        return
+    if "enum" in schema:
+        yield way, {str(value) for value in schema["enum"] if value is not None}
+    if "items" in schema:
+        yield from _json_codes(schema["items"], whole, way, depth + 1)
+    for name, below in schema.get("properties", {}).items():
+        yield from _json_codes(below, whole, (*way, name), depth + 1)
 
 
 def _resolved(schema: Any, whole: Any) -> dict[str, Any]:
@@ -132,6 +187,7 @@ class _Xsd:
         self._elements: dict[str, tuple[etree._Element, str]] = {}
         self._types: dict[str, tuple[etree._Element, str]] = {}
         self._groups: dict[str, tuple[etree._Element, str]] = {}
+        self._codes: dict[Leaf, set[str]] = {}
         seen: set[str] = set()
         waiting = [start]
         while waiting:
@@ -163,6 +219,18 @@ class _Xsd:
         if found is not None:
             yield from self._element(found[0], found[1], (), 0, ())
 
+    def codes(self, root: str) -> dict[Leaf, set[str]]:
+        """The codes that simple types list, by way."""
+        for _ in zip(range(_MOST), self.leaves(root), strict=False):
+            pass
+        return self._codes
+
+    def _note(self, way: Leaf, simple: etree._Element | None) -> None:
+        """A leaf's codes, when its simple type is a list of them."""
+        listed = () if simple is None else simple.findall(f"{_XS}restriction/{_XS}enumeration")
+        if listed:
+            self._codes.setdefault(way, set()).update(str(one.get("value")) for one in listed)
+
     def _name(self, node: etree._Element, target: str) -> str:
         local = str(node.get("name"))
         prefix = self._prefixes.get(target, "")
@@ -183,6 +251,7 @@ class _Xsd:
         name = self._qualified(node, node.get("type", ""))
         found = self._types.get(name)
         if found is None or found[0].tag == f"{_XS}simpleType":
+            self._note(way, node.find(f"{_XS}simpleType") if found is None else found[0])
             yield way
         elif name not in types and depth < _DEPTH:
             yield from self._type(found[0], found[1], way, depth, (*types, name))
@@ -194,6 +263,9 @@ class _Xsd:
             base = self._types.get(name)
             if base is not None and name not in types:
                 yield from self._type(base[0], base[1], way, depth, (*types, name))
+        for inner in node.findall(f"{_XS}simpleContent/{_XS}extension"):
+            base = self._types.get(self._qualified(inner, inner.get("base", "")))
+            self._note(way, base[0] if base is not None and base[0].tag == f"{_XS}simpleType" else None)
         if node.find(f"{_XS}simpleContent") is not None:
             yield way
         yield from self._content(node, target, way, depth, types)

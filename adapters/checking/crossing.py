@@ -16,12 +16,12 @@ from typing import Any, Final
 from adapters.checking.context import CONTEXT
 from adapters.checking.declared import constants
 from adapters.checking.law import Breach, validity_breaches
-from adapters.checking.places import canonical_leaves, unnumbered
+from adapters.checking.places import canonical_leaves, unlabelled, unnumbered
 from adapters.errors import AdapterError, Unwritable
 from adapters.mapping import paths
 from adapters.mapping.engine import RowPack
 from adapters.pack import Bundle, Context, Pack
-from consent.vocabulary import INLINE_LABEL_URL, Event
+from consent.vocabulary import Event
 
 _OF_THE_HUB: Final = ("id", "meta", "fullUrl", "reference", "url", "resourceType")
 _WORD: Final = re.compile(r"\d+|[^\W\d_]+")
@@ -134,21 +134,10 @@ def _leaves(bundle: Bundle) -> Iterator[tuple[str, str]]:
     """The leaves of a bundle's resources that say something of the child: (place without indices, text)."""
     for entry in bundle["entry"][1:]:
         resource = entry["resource"]
-        for place, value in canonical_leaves(_unlabelled(resource), str(resource.get("resourceType"))):
+        for place, value in canonical_leaves(unlabelled(resource), str(resource.get("resourceType"))):
             parts = unnumbered(place).split(".")
             if parts[1] not in ("id", "meta") and parts[-1] not in _OF_THE_HUB:
                 yield ".".join(parts), value
-
-
-def _unlabelled(value: Any) -> Any:
-    """An element without the hub's own labels."""
-    if isinstance(value, dict):
-        return {name: _unlabelled(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [
-            _unlabelled(item) for item in value if not isinstance(item, dict) or item.get("url") != INLINE_LABEL_URL
-        ]
-    return value
 
 
 def _words(text: str) -> list[str]:

@@ -45,6 +45,10 @@ class Declared:
         """Whether what is read at a place is written back to it."""
         return any(place in self.writers.get(target, ()) for target in self.targets.get(place, ()))
 
+    def reads(self, place: str) -> bool:
+        """Whether something of the bundle is read at a place: neither a condition only nor a claim."""
+        return any(target and not target.startswith("claim.") for target in self.targets.get(place, ()))
+
     def moved_to(self, place: str) -> set[str]:
         """The places that what is read at a place is written to instead, as far as it is not written back to it."""
         written = (self.writers.get(target, set()) for target in self.targets.get(place, ()))
@@ -53,10 +57,11 @@ class Declared:
     def lost_in(self, place: str, lost: Iterable[str]) -> bool:
         """Whether a canonical place that a source place goes to is among those which the writer reports as lost."""
         targets = self.targets.get(place, set())
-        return any(_touches(target, other) for target in targets for other in lost)
+        return any(touches(target, other) for target in targets for other in lost)
 
 
-def _touches(one: str, other: str) -> bool:
+def touches(one: str, other: str) -> bool:
+    """Whether one place is another, or stands above or below it."""
     return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
 
 

@@ -6,14 +6,15 @@ Parts 1 to 5 are a pack's own; part 6 (`adapters.checking.crossing`) takes two. 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from adapters.checking.canon import focus_faults, person_faults, status_faults
 from adapters.checking.context import CONTEXT, answering
-from adapters.checking.declared import Declared, declared
+from adapters.checking.declared import Declared, declared, touches
 from adapters.checking.generate import FOREIGN, types
-from adapters.checking.places import bare, said, source_leaves, unnumbered
+from adapters.checking.places import bare, canonical_leaves, said, unlabelled, unnumbered
 from adapters.codecs import json as json_codec
 from adapters.codecs.common import Parsed
 from adapters.errors import AdapterError, Refusal, Unwritable
@@ -24,9 +25,8 @@ from adapters.r4.validate import validate
 from adapters.tree import Node, leaves
 
 NEVER_MATCHES: Final = "never-matches"
-_HUBS: Final = frozenset(
-    {"fullUrl", "id", "reference", "meta", "request", "response", "source", "destination", "sender"}
-)  # fmt: skip
+_OF_ENTRIES: Final = frozenset({"fullUrl", "request", "response"})
+_OF_RESOURCES: Final = frozenset({"id", "meta"})
 _MARGIN: Final = 6
 """How far a declared number of losses may stand above thrice what any message lost: the rarest need many messages."""
 
@@ -36,7 +36,7 @@ class Breach:
     """One way in which a pack breaks the law; holds no value of any message."""
 
     part: int
-    """1 codec, 2 source, 3 stability, 4 residual, 5 valid R4, 6 across formats."""
+    """1 codec, 2 source, 3 stability, 4 residual, 5 valid R4 as the canonical page has it, 6 across formats."""
     place: str
     why: str
     message: int = -1
@@ -81,6 +81,9 @@ class Law:
         for strand in reading.strands:
             invalid = list(validity_breaches(strand.bundle))
             yield from invalid
+            yield from (Breach(5, "MessageHeader.focus", fault) for fault in focus_faults(strand.bundle))
+            yield from (Breach(5, "RelatedPerson", fault) for fault in person_faults(strand.bundle))
+            yield from (Breach(5, "Task.status", fault) for fault in status_faults(strand.bundle))
             self.sound += [] if invalid else [strand.bundle]
         if reading.head.type != self.type:
             yield Breach(2, "", "the message is read as another type than the one that it was made for")
@@ -205,9 +208,11 @@ class _Return:
         parse, _ = parser_of(self.pack)
         codec, declared = self.declared.codec, self.declared
         values = {node.place: said(node) for node in leaves(parse(self.raw).tree)}
-        mine = [(bare(place, codec), values.get(place, text)) for place, text in self.strand.leaves.items()]
-        before = Counter(leaf for leaf in mine if not self._head(leaf[0]))
-        after = Counter(leaf for leaf in source_leaves(parse(written.raw).tree, codec) if not self._head(leaf[0]))
+        mine = [(place, values.get(place, text)) for place, text in self.strand.leaves.items()]
+        theirs = [(node.place, said(node)) for node in leaves(parse(written.raw).tree)]
+        after_values = dict(theirs)
+        before = Counter((bare(place, codec), text) for place, text in mine if not self._head(place, values))
+        after = Counter((bare(place, codec), text) for place, text in theirs if not self._head(place, after_values))
         reported: dict[str, set[LossKind]] = {}
         for loss in self.reading.loss:
             reported.setdefault(bare(loss.place, codec), set()).add(loss.kind)
@@ -220,9 +225,11 @@ class _Return:
                 continue  # in the residual, joined with another, or said in another form
             if place in declared.numbered & there:
                 continue  # the list came back in another order
-            if place in moved or (declared.targets.get(place) and not declared.written(place)):
+            if place in there and place in declared.said and declared.reads(place) and not declared.written(place):
+                yield Breach(2, place, "is read, and then something that nobody said is written in its place")
+            elif place in moved or (declared.targets.get(place) and not declared.written(place)):
                 continue
-            if declared.lost_in(place, self.lost):
+            elif declared.lost_in(place, self.lost):
                 yield Breach(4, place, "is read and then dropped on the way out, so the residual does not hold it")
             else:
                 yield Breach(2, place, "comes back neither as it was nor as a declared loss")
@@ -241,16 +248,19 @@ class _Return:
             for other in self.declared.targets
         )
 
-    def _head(self, place: str) -> bool:
+    def _head(self, place: str, values: Mapping[str, str]) -> bool:
         if isinstance(self.pack, BundlePack):
-            return _of_the_hub(place)
-        return place in self.declared.head
+            return _of_the_hub(place, values)
+        return bare(place, self.declared.codec) in self.declared.head
 
 
-def _of_the_hub(place: str) -> bool:
-    """Whether a bundle's place is what the hub says itself: addresses, identities, labels, the header."""
+def _of_the_hub(place: str, values: Mapping[str, str]) -> bool:
+    """Whether a bundle's place is what the hub says: the bundle's own, addresses, identities, labels, the header."""
     parts = place.split("/")
-    return len(parts) < 3 or parts[1] == "identifier" or bool(_HUBS & set(parts))
+    if len(parts) < 4 or parts[1] != "entry" or parts[3] in _OF_ENTRIES or parts[-1] == "reference":
+        return True
+    header = values.get(f"/entry/{parts[2]}/resource/resourceType") == "MessageHeader"
+    return header or (len(parts) > 4 and parts[4] in _OF_RESOURCES)
 
 
 def _kinds(place: str, reported: dict[str, set[LossKind]]) -> set[LossKind]:
@@ -284,6 +294,30 @@ def stability_breaches(
     mine = _renamed(strand.bundle, _shared(strand.bundle, first.bundle, others)) if others else strand.bundle
     if not written.loss and (place := _difference(_comparable(mine), _comparable(first.bundle))):
         yield Breach(3, place, "reading what was written is another than what was read")
+    lost = {unnumbered(loss.place) for loss in written.loss}
+    for place in sorted(_changed(mine, first.bundle)):
+        if lost and not any(touches(place, other) or place.endswith(f".{other}") for other in lost):
+            yield Breach(3, place, "is another when what was written is read, and no loss is reported there")
+
+
+def _changed(one: Bundle, other: Bundle) -> set[str]:
+    """The canonical places, without indices, at which the resources of two bundles do not say the same."""
+    before, after = (Counter(_saying(bundle)) for bundle in (one, other))
+    return {place for place, _ in (before - after) | (after - before)}
+
+
+def _saying(bundle: Bundle) -> Iterator[tuple[str, str]]:
+    """The leaves of a bundle's resources, without what the hub says itself; an extension stands at what it extends.
+
+    A code that is kept beside a primitive (`_use`) is no word of the canonical side, and goes with its element unsaid.
+    """
+    for entry in bundle["entry"][1:]:
+        resource = unlabelled(entry["resource"])
+        for place, value in canonical_leaves(resource, str(resource.get("resourceType"))):
+            parts = unnumbered(place).split(".")
+            ours = parts[1] in ("id", "meta") or parts[-1] in ("reference", "resourceType", "url")
+            if not ours and not any(part.startswith("_") for part in parts):
+                yield ".".join(parts).partition(".extension.")[0], value
 
 
 def _shared(bundle: Bundle, alone: Bundle, others: Sequence[Strand]) -> dict[str, str]:

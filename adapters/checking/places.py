@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from adapters.tree import Node, State, leaves
+from consent.vocabulary import INLINE_LABEL_URL
 
 _REPEAT = re.compile(r"\[\d+\]")
 _POINTER = re.compile(r"/\d+(?=/|$)")
@@ -66,6 +67,15 @@ def canonical_leaves(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
             yield from canonical_leaves(inner, f"{place}[{index}]")
     elif value is not None:
         yield place, ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def unlabelled(value: Any) -> Any:
+    """An element without the hub's own labels."""
+    if isinstance(value, dict):
+        return {name: unlabelled(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [unlabelled(item) for item in value if not isinstance(item, dict) or item.get("url") != INLINE_LABEL_URL]
+    return value
 
 
 def unnumbered(place: str) -> str:

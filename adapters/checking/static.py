@@ -10,10 +10,12 @@ from typing import Any
 import yaml
 
 from adapters.checking.canon import canonical_problems
-from adapters.checking.coverage import unread_leaves
+from adapters.checking.context import answering
+from adapters.checking.coverage import unknown_codes, unread_leaves
 from adapters.checking.problems import Problem, broken
 from adapters.checking.rowchecks import row_problems
 from adapters.checking.samples import SAMPLE_CONTEXT, Sample, plain, samples_of
+from adapters.checking.saying import unsaid
 from adapters.checking.stands import Stand, implies, stands_of
 from adapters.errors import BrokenPack, Refusal, Unwritable
 from adapters.library import load_pack
@@ -105,6 +107,7 @@ def _pack_problems(pack: RowPack, files: Mapping[str, bytes]) -> Iterator[Proble
             yield from row_problems(stands, pack.codes)
             yield from canonical_problems(pack.id, message, stands, pack.codes)
             yield from unread_leaves(message, _told(pack, message), stands, files, prefixes)
+            yield from unknown_codes(message, stands, pack.codes, files, prefixes)
             used.note(message, stands)
         yield from _message_shadows(dialect.messages)
     yield from _unused(used, files)
@@ -189,10 +192,13 @@ def _sample_problems(pack: Pack, files: Mapping[str, bytes]) -> Iterator[Problem
         try:
             reading = pack.read(sample.raw, SAMPLE_CONTEXT)
         except Refusal as refusal:
-            if refusal.kind != "unsupported" or not _is_written(pack, sample):
+            if refusal.kind == "unsupported" and (found := _as_written(pack, sample)) is not None:
+                yield from found
+            else:
                 yield Problem(sample.name, refusal.place, "error", f"is refused: {refusal.why}")
             continue
         yield from _unread_problems(pack, sample, reading, reading.head.type in types)
+        yield from _unsaid_problems(pack, sample, reading)
         types.add(reading.head.type)
         bundles = [strand.bundle for strand in reading.strands]
         for bundle in bundles:
@@ -232,15 +238,37 @@ def _without_schema(pack: RowPack, type_: str) -> bool:
     return all(message.schema is None for message in pack.messages if message.type == type_)
 
 
-def _is_written(pack: Pack, sample: Sample) -> bool:
-    """Whether a sample of a type that is only written has a bundle beside it that this pack says as that type."""
+def _as_written(pack: Pack, sample: Sample) -> list[Problem] | None:
+    """What is wrong with a sample of a type that is only written; None when it is none: what its bundle is written as
+    is of another type, or is nothing."""
+    if not isinstance(pack, RowPack):
+        return None
     try:
         written = [pack.write(bundle, _WRITING) for bundle in sample.expected or ()]
     except Unwritable:
-        return False
-    if isinstance(pack, RowPack):
-        return bool(written) and all(_recognised(pack, sample.raw, each.type) for each in written)
-    return bool(written)
+        return None
+    if not written or not all(_recognised(pack, sample.raw, each.type) for each in written):
+        return None
+    otherwise = unsaid(pack, written[0].type, sample.raw, [each.raw for each in written])
+    what = "the bundle beside it is written as something else here"
+    return [Problem(sample.name, place, "error", what) for place in otherwise]
+
+
+def _unsaid_problems(pack: Pack, sample: Sample, reading: Reading) -> Iterator[Problem]:
+    """Where a sample of one child does not come back as it stands, if its type goes both ways."""
+    if not isinstance(pack, RowPack) or len(reading.strands) != 1:
+        return
+    if all(message.direction != "both" for message in pack.messages if message.type == reading.head.type):
+        return
+    try:
+        written = pack.write(reading.strands[0].bundle, answering(reading.head))
+    except Unwritable as fault:
+        yield Problem(sample.name, fault.place, "error", f"is read and cannot be written: {fault.why}")
+        return
+    except BrokenPack:  # a schema that is none, which is told already
+        return
+    for place in unsaid(pack, reading.head.type, sample.raw, [written.raw]):
+        yield Problem(sample.name, place, "warning", "comes back otherwise than it stands in the sample")
 
 
 def _recognised(pack: RowPack, raw: bytes, type_: str) -> bool:

@@ -30,6 +30,7 @@ VIETNAMESE: Final = ("windows-1258", "tcvn3", "viscii")
 _UNITS: Final = re.compile(
     rb"(?<![A-Za-z\x80-\xff])(?:\xb5[A-Za-z]{0,4}|\xb0[CFK]?|[\xb1\xd7\xf7]|[cdkm]{0,2}m[\xb2\xb3]|[\x80-\xff])(?![A-Za-z\x80-\xff])"
 )
+_CAPITALS: Final = re.compile(r"[^\W\d_]+")
 _ENOUGH: Final = 0.8
 """Of the words with a letter beyond ASCII, the share that has to be Vietnamese syllables."""
 
@@ -53,7 +54,16 @@ def decode(raw: bytes, name: str) -> str:
         return raw.decode(name)
     if any(table[byte] == "\ufffd" for byte in set(raw)):
         raise UnicodeDecodeError(name, raw, 0, 1, "a byte that the character set does not have")
-    return raw.decode("latin-1").translate(dict(enumerate(table)))
+    text = raw.decode("latin-1").translate(dict(enumerate(table)))
+    return _CAPITALS.sub(_capital, text) if name == "tcvn3" else text
+
+
+def _capital(word: re.Match[str]) -> str:
+    """A word in capitals whole. TCVN3 has one byte for most toned letters, small and capital, and leaves it to the font
+    (.VnTimeH) which is seen; so ``NGUYễN`` is what a file of that time says of NGUYỄN."""
+    small = [char for char in word[0] if char.islower()]
+    capitals = sum(char.isupper() for char in word[0])
+    return word[0].upper() if small and capitals > 1 and not any(char.isascii() for char in small) else word[0]
 
 
 def likeliest(raw: bytes, names: Sequence[str]) -> tuple[str, str] | None:

@@ -189,6 +189,16 @@ def back(said: str, form: str, zone: str) -> str | None:
     return from_fhir(said, form)
 
 
+def is_whole(said: str, text: str, form: str, kind: str, zone: str) -> bool:
+    """Whether a FHIR date or time of a kind, written as `text` in the pattern, is the same moment when it is read."""
+    if form in ("hl7", "iso"):
+        return True
+    again, _ = understood(text, (form,), kind, zone)
+    if again is None or "T" not in again or "T" not in said:
+        return again == said
+    return datetime.fromisoformat(again) == datetime.fromisoformat(said)
+
+
 @lru_cache(maxsize=4096)
 def understood(value: object, forms: tuple[str, ...], kind: str, zone: str) -> tuple[str | None, bool]:
     """What a source value says as a FHIR type, and whether it would come back as it stood."""

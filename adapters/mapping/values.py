@@ -219,12 +219,11 @@ def _date(row: Row, path: Path, strict: bool) -> Transform:
             walk.note(place_of(node), LossKind.NORMALISE, f"kept as a {kind}")
         return said
 
-    timed = dates.says_time(forms[0])
-
     def write(value: Any, walk: Noting, place: str) -> Any:
-        if not timed and "T" in str(value):
-            walk.note(place, LossKind.NORMALISE, "said as a day: this format has no place for the time")
-        return dates.back(str(value), forms[0], walk.zone)
+        text = dates.back(str(value), forms[0], walk.zone)
+        if text is not None and not dates.is_whole(str(value), text, forms[0], kind, walk.zone):
+            walk.note(place, LossKind.NORMALISE, "said less finely than it is known")
+        return text
 
     return Transform(read, write)
 

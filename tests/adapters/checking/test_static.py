@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import pytest
 
 from adapters.checking.static import check_static
-from tests.adapters.checking.small import RECORD, changed, sound, told
+from adapters.library import BUILT_IN, read_folder
+from tests.adapters.checking.small import RECORD, SCHEMA, changed, sound, told
 
 NAMES = "      - {each: names, to: name, shape: spoken}\n"
 
@@ -168,6 +170,40 @@ def test_leaves_of_the_schema_that_nobody_reads() -> None:
     """The schema allows a name, and no row reads names."""
     problem = told(changed((NAMES, "")), "are read by no row: child/names/text", "warning")
     assert problem.file == "schemas/record.schema.json"
+
+
+def test_a_code_that_the_schema_lists_and_no_map_reads() -> None:
+    """What was agreed would be refused."""
+    schema = json.dumps(SCHEMA).replace('"sex": {"type": "string"}', '"sex": {"enum": ["Nam", "Nu", "Khac"]}')
+    problem = told(sound() | {"schemas/record.schema.json": schema.encode()}, "the schema lists Khac")
+    assert problem.file == "codes/sex.csv"
+
+
+def test_a_code_that_is_written_and_the_schema_does_not_list() -> None:
+    """What is said would be against the agreement."""
+    schema = json.dumps(SCHEMA).replace('"sex": {"type": "string"}', '"sex": {"enum": ["Nam"]}')
+    assert "writes Nu" in told(sound() | {"schemas/record.schema.json": schema.encode()}, "does not list").what
+
+
+def test_the_codes_of_an_xml_schema_are_seen() -> None:
+    """A list that the police's own schema has, and the map of its items does not know any more."""
+    files = read_folder(BUILT_IN / "police" / "niem")
+    files["codes/item-status.csv"] = files["codes/item-status.csv"].replace(b"SD,amended,,,both,equal\n", b"")
+    assert told(files, "the schema lists SD").file == "codes/item-status.csv"
+
+
+def test_a_sample_that_does_not_come_back() -> None:
+    """A row that is only read keeps the law; the sample shows what is never said again."""
+    files = changed(("{each: names, to: name,", "{each: names, to: name, direction: in,"))
+    assert told(files, "comes back otherwise", "warning").row == "/child/names/text"
+
+
+def test_a_sample_of_what_is_only_written_is_what_is_written() -> None:
+    """A bundle beside it that is said otherwise is an error: nothing else proves such a type."""
+    files = changed(("map: maps", "direction: out, map: maps"), file="manifest.yaml")
+    assert [one for one in check_static(files) if one.severity == "error"] == []
+    files["samples/record.json"] = files["samples/record.json"].replace(b"T-01", b"T-02")
+    assert told(files, "is written as something else here").row == "/child/no"
 
 
 def test_a_schema_that_is_none() -> None:

@@ -85,6 +85,30 @@ def test_what_is_not_vietnamese_in_any_set_is_refused(raw: bytes) -> None:
         rows(b"ten\r\n" + raw + b"\r\n")
 
 
+@pytest.mark.parametrize(
+    ("stored", "meant"),
+    [
+        ("NGUYễN THị MẫU", "NGUYỄN THỊ MẪU"),
+        ("ĐặNG VăN HOà", "ĐẶNG VĂN HOÀ"),
+        ("Hà Thị Mẫu", "Hà Thị Mẫu"),
+        ("trẻ Ở nhà", "trẻ Ở nhà"),
+        ("mã TN6à", "mã TN6à"),
+    ],
+)
+def test_capitals_of_tcvn3_are_those_of_its_capital_fonts(stored: str, meant: str) -> None:
+    """TCVN3 has no capital of most toned letters: a word in capitals holds the small one, shown by a capital font."""
+    raw = encoded(stored, "tcvn3")
+    assert raw is not None
+    assert rows(b"ten\r\n" + raw + b"\r\n", ("tcvn3",)) == [meant]
+
+
+def test_a_file_of_names_in_capitals_is_known_for_tcvn3() -> None:
+    """Its words are Vietnamese once their capitals are whole: it is read, not refused."""
+    raw = encoded("ten\r\nNGUYễN THị MẫU\r\nTRầN VăN THử\r\n", "tcvn3")
+    assert raw is not None
+    assert rows(raw) == ["NGUYỄN THỊ MẪU", "TRẦN VĂN THỬ"]
+
+
 def test_the_only_set_named_is_taken_at_its_word() -> None:
     """A pack of an agency that always sends TCVN3 says so, and then nothing is guessed."""
     assert rows(b"ten\r\n" + (encoded("Đặng", "tcvn3") or b"") + b"\r\n", ("tcvn3",)) == ["Đặng"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import unicodedata
 from dataclasses import replace
 from typing import Any
@@ -278,6 +279,52 @@ def test_what_is_not_agreed_is_refused_by_its_place(name: str, old: str, new: st
         pack(ECF).read(altered(name, old, new), CONTEXT)
     assert place in refusal.value.place
     assert "SECRET" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "element"),
+    [
+        ("filing-status-response.xml", "ecf:MatchingFiling"),
+        ("filing-status-response.xml", "ecf:FilingReviewStatusCode"),
+        ("filing-status-request.xml", "filingstatusrequest:FilingStatusQueryCriteria"),
+        ("filing-status-request.xml", "j:CaseNumberText"),
+        ("case-request.xml", "caserequest:CaseQueryCriteria"),
+        ("case-request.xml", "j:CaseNumberText"),
+        ("schedule.xml", "xcal:vevent"),
+    ],
+)
+def test_a_message_about_nothing_is_refused_by_what_it_lacks(name: str, element: str) -> None:
+    """A status without a filing, a query about no case, a calendar without a date: ECF asks for each, and so do we."""
+    text = sample(ECF, name).decode()
+    assert f"<{element}" in text
+    raw = re.sub(rf"<{element}\b.*</{element}>", "", text, flags=re.S).encode()
+    with pytest.raises(Malformed) as refusal:
+        pack(ECF).read(raw, CONTEXT)
+    assert refusal.value.place.endswith(element)
+
+
+@pytest.mark.parametrize("name", ["filing-protected-address.xml", "filing-delinquency.xml", "filing-no-child.xml"])
+def test_a_filing_that_says_next_to_nothing_is_followed_all_the_same(name: str) -> None:
+    """Without number, date and deadline a filing still is a referral: its Task is there to be answered."""
+    text = sample(ECF, name).decode()
+    for element in ("nc:DocumentIdentification", "nc:DocumentFiledDate", "nc:ActivityDisposition"):
+        text = re.sub(rf"<{element}>.*?</{element}>", "", text, flags=re.S)
+    for strand in pack(ECF).read(text.encode(), CONTEXT).strands:
+        assert len(resources(dict(strand.bundle), "Task")) == 1
+
+
+@pytest.mark.parametrize("name", ["review-as-sent.xml", "docketing-as-sent.xml"])
+def test_a_status_that_names_its_case_alone_keeps_that_number(name: str) -> None:
+    """Some courts say no number of the filing: the case's is no key, but what a person can look for."""
+    case = (
+        "<nc:Case><ecf:CaseAugmentation><ecf:CaseTrackingID><nc:IdentificationID>TD-01</nc:IdentificationID>"
+        "</ecf:CaseTrackingID><j:CaseNumberText>01/2026</j:CaseNumberText></ecf:CaseAugmentation></nc:Case>"
+    )
+    text = re.sub(r"<nc:Case>.*</nc:Case>|<nc:Case/>", "", sample(ECF, name).decode(), flags=re.S)
+    end = text.rindex("</")
+    (strand,) = pack(ECF).read((text[:end] + case + text[end:]).encode(), CONTEXT).strands
+    (task,) = resources(dict(strand.bundle), "Task")
+    assert {"01/2026", "TD-01"} <= {identifier["value"] for identifier in task["identifier"]}
 
 
 @pytest.mark.parametrize("raw", [b"<filing:FilingMessage", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'])

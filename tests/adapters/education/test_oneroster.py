@@ -75,3 +75,11 @@ def test_a_roster_of_teachers_is_refused() -> None:
     """A roster without a pupil is nobody's record."""
     with pytest.raises(Refusal, match="nobody"):
         read(users=lambda text: text.replace(",student,", ",teacher,"))
+
+
+def test_every_relation_of_a_roster_has_a_code() -> None:
+    """The agents of a pupil are parents, guardians and relatives; each is a relation that others know."""
+    codes = pack(ROSTER).codes["codes/relation.csv"]  # type: ignore[attr-defined]
+    assert {source: code.code for source, code in codes.reads.items()} == {
+        "parent": "PRN", "guardian": "GUARD", "relative": "FAMMEMB",
+    }  # fmt: skip

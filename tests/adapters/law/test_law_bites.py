@@ -13,7 +13,7 @@ import pytest
 from adapters.checking.context import CONTEXT as CTX
 from adapters.checking.crossing import Bundled, Crossings, check_crossings
 from adapters.checking.generate import messages
-from adapters.checking.law import Breach, Law, check_law
+from adapters.checking.law import Breach, Law, _of_the_hub, check_law
 from adapters.codecs.common import Parsed
 from adapters.errors import Unmappable, Unwritable
 from adapters.library import load_pack
@@ -37,7 +37,9 @@ ROWS = """
 rows:
   - at: child
     make: Patient
-    find: child
+    link: "MessageHeader.focus[]"
+    as: child
+    required: "yes"
     class: demographics
     key: [identifier]
     rows:
@@ -177,6 +179,16 @@ def test_part_two_catches_a_flag_that_becomes_something_else() -> None:
     assert 2 in parts(check_law(silent, "Record", [SAMPLE]))
 
 
+def test_part_two_catches_a_constant_said_in_the_place_of_a_value() -> None:
+    """A value that is only read, and a row that says something else in its place: each is declared, both are a lie."""
+    lie = ROWS.replace(
+        "- {at: sex, to: gender, codes: codes/sex.csv}",
+        "- {at: sex, to: gender, codes: codes/sex.csv, direction: in}\n      - {at: sex, out: M}",
+    )
+    found = check_law(scratch(lie, loss="2"), "Record", [SAMPLE])
+    assert [(breach.part, breach.place) for breach in found] == [(2, "/child/sex")]
+
+
 def test_part_two_catches_what_cannot_be_written() -> None:
     """A bundle that a pack reads and cannot write is a breach."""
 
@@ -194,9 +206,32 @@ def test_part_three_catches_an_unstable_pack() -> None:
     moving = itertools.count()
 
     def move(bundle: Bundle) -> None:
-        bundle["entry"][-1]["fullUrl"] = f"urn:uuid:00000000-0000-4000-8000-{next(moving):012d}"
+        url = f"urn:uuid:00000000-0000-4000-8000-{next(moving):012d}"
+        bundle["entry"][-1]["fullUrl"] = bundle["entry"][0]["resource"]["focus"][0]["reference"] = url
 
     assert 3 in parts(check_law(faulty(read=bundles_changed(move)), "Record", [SAMPLE]))
+
+
+def test_part_three_catches_a_change_beside_a_loss_that_is_reported() -> None:
+    """What a format has no place for excuses nothing else: another sex is a breach however much was reported lost."""
+    often = itertools.count()
+
+    def change(bundle: Bundle) -> None:
+        child(bundle)["maritalStatus"] = {"text": "chưa"}
+        if next(often):
+            child(bundle)["gender"] = "male"
+
+    found = check_law(faulty(read=bundles_changed(change)), "Record", [SAMPLE])
+    assert (3, "Patient.gender") in [(breach.part, breach.place) for breach in found]
+
+
+def test_a_date_that_is_said_less_finely_is_a_reported_loss() -> None:
+    """The first format says the month alone: the day is lost, and never in silence."""
+    month = scratch(ROWS.replace("date: iso", "date: [yyyy-MM, iso]"))
+    (strand,) = month.read(SAMPLE, CTX).strands
+    written = month.write(strand.bundle, CTX)
+    assert b'2015-02"' in written.raw
+    assert [loss.place for loss in written.loss] == ["birthDate"]
 
 
 def test_part_four_catches_what_is_read_and_then_dropped() -> None:
@@ -221,6 +256,65 @@ def test_part_five_catches_a_bundle_that_is_no_r4() -> None:
     )
     raw = SAMPLE.replace(b'"sex"', b'"since": "2020-01-01", "until": "2019-01-01", "sex"')
     assert 5 in parts(check_law(scratch(turned, loss="2"), "Record", [raw]))
+
+
+def test_part_five_catches_a_bundle_that_is_about_nothing() -> None:
+    """An event whose focus is empty, and one that lacks what the canonical page says it is about, are breaches."""
+
+    for event, why in (("result", "focus is empty"), ("referral-status", "about a Task")):
+
+        def spoil(bundle: Bundle, event: str = event) -> None:
+            bundle["entry"][0]["resource"]["eventCoding"]["code"] = event
+            del bundle["entry"][0]["resource"]["focus"]
+
+        found = check_law(faulty(read=bundles_changed(spoil)), "Record", [SAMPLE])
+        assert any(breach.part == 5 and why in breach.why for breach in found)
+
+
+def test_part_five_catches_a_person_of_too_lenient_a_class() -> None:
+    """Who is said to have done it is no family member like another, wherever a pack meets them."""
+
+    def accuse(bundle: Bundle) -> None:
+        system = "https://hub.onestop.example/fhir/CodeSystem/person-role"
+        role = {"coding": [{"system": system, "code": "alleged-perpetrator"}]}
+        tags = [{"system": "https://hub.onestop.example/fhir/CodeSystem/data-class", "code": "demographics"}]
+        person = {"resourceType": "RelatedPerson", "id": "p", "meta": {"security": tags}, "relationship": [role]}
+        person["patient"] = {"reference": bundle["entry"][-1]["fullUrl"]}
+        bundle["entry"].append({"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000009", "resource": person})
+
+    whys = [breach.why for breach in check_law(faulty(read=bundles_changed(accuse)), "Record", [SAMPLE])]
+    assert sum("who is alleged-perpetrator has not" in why for why in whys) == 2
+
+
+def test_part_five_catches_a_task_that_says_two_things() -> None:
+    """A referral that is completed by its state and rejected by its status is followed wrongly by someone."""
+
+    def contradict(bundle: Bundle) -> None:
+        system = "https://hub.onestop.example/fhir/CodeSystem/referral-state"
+        state = {"coding": [{"system": system, "code": "completed"}]}
+        task = {"resourceType": "Task", "id": "t", "status": "rejected", "intent": "order", "businessStatus": state}
+        bundle["entry"].append({"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000009", "resource": task})
+
+    found = check_law(faulty(read=bundles_changed(contradict)), "Record", [SAMPLE])
+    assert any("is completed has not the status completed" in breach.why for breach in found)
+
+
+@pytest.mark.parametrize(
+    ("place", "ours"),
+    [
+        ("/timestamp", True),
+        ("/entry/0/resource/source/endpoint", True),
+        ("/entry/1/fullUrl", True),
+        ("/entry/1/resource/meta/security/0/code", True),
+        ("/entry/1/resource/subject/reference", True),
+        ("/entry/1/resource/sender/display", False),
+        ("/entry/1/resource/source/display", False),
+        ("/entry/1/resource/extension/0/id", False),
+    ],
+)
+def test_a_bundle_exempts_its_header_and_addresses_alone(place: str, ours: bool) -> None:
+    """Who sent a Communication is said by its sender: only the MessageHeader's `sender` is the hub's to say."""
+    assert _of_the_hub(place, {"/entry/0/resource/resourceType": "MessageHeader"}) is ours
 
 
 def test_part_six_catches_widening() -> None:
