@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from adapters.checking.blame import rows_behind
 from adapters.checking.context import CONTEXT, answering
 from adapters.checking.declared import Declared, declared
 from adapters.checking.generate import FOREIGN, types
@@ -41,6 +42,8 @@ class Breach:
     why: str
     message: int = -1
     """Which of the messages, from 0; -1 when it is none of them."""
+    rows: tuple[str, ...] = ()
+    """The rows that are to be mended (file and place in it), where that is known."""
 
 
 @dataclass(slots=True)
@@ -79,7 +82,7 @@ class Law:
     def _parts(self, raw: bytes, reading: Reading) -> Iterator[Breach]:
         yield from codec_breaches(self.pack, raw)
         for strand in reading.strands:
-            invalid = list(validity_breaches(strand.bundle))
+            invalid = list(validity_breaches(strand.bundle, self.pack, reading.head.type))
             yield from invalid
             self.sound += [] if invalid else [strand.bundle]
         if reading.head.type != self.type:
@@ -159,11 +162,13 @@ def _listed(tree: Node) -> Iterator[tuple[str, str]]:
 # --- part 5
 
 
-def validity_breaches(bundle: Bundle) -> Iterator[Breach]:
-    """Part 5: the canonical bundle is R4, required bindings and invariants included."""
+def validity_breaches(bundle: Bundle, pack: Pack | None = None, type_: str = "") -> Iterator[Breach]:
+    """Part 5: the canonical bundle is R4, required bindings and invariants included; `pack` is told which of its rows
+    wrote what is not."""
     for issue in validate(bundle):
         if issue.severity in ("error", "fatal"):
-            yield Breach(5, unnumbered(issue.expression), f"{issue.code}: {issue.diagnostics}")
+            rows = rows_behind(pack, type_, bundle, issue.expression) if pack is not None else ()
+            yield Breach(5, unnumbered(issue.expression), f"{issue.code}: {issue.diagnostics}", rows=rows)
 
 
 # --- parts 2, 3 and 4
