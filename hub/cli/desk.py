@@ -70,6 +70,14 @@ def read_input(name: str) -> bytes:
         raise Invalid(f"The file cannot be read: {error.strerror}.") from None
 
 
+def csv_files(folder: Path) -> dict[str, bytes]:
+    """The CSV files of a folder, name -> bytes. Raises :class:`hub.errors.Invalid` when there is none."""
+    found = {path.name: path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".csv" and path.is_file()}
+    if not found:
+        raise Invalid(f"The folder {folder.name} holds no .csv file.")
+    return {name: read_input(str(path)) for name, path in found.items()}
+
+
 def read_json(name: str) -> Any:
     """JSON from a file or standard input: decimals as written, no name twice. Raises :class:`hub.errors.Invalid`."""
     try:
