@@ -12,6 +12,7 @@ from adapters.checking.chance import Pick
 from adapters.checking.context import answering
 from adapters.checking.generate import messages
 from adapters.checking.law import Breach, Law
+from adapters.checking.places import bare
 from adapters.checking.samples import SAMPLE_CONTEXT, bundle_text, expected_name, plain
 from adapters.drafting import heads, hints
 from adapters.drafting.codemaps import MapDraft
@@ -242,6 +243,7 @@ class _Drafter:
     def result(self, problems: Sequence[str]) -> Drafted:
         """The finished draft; types that can be written back are said to be both in and out."""
         if not problems:
+            self._unread_fields()
             self._both_ways()
         files = self.files(problems)
         if not problems:
@@ -255,6 +257,18 @@ class _Drafter:
                     self.nobody.append(f"{name}: names nobody, so it is refused; it is not among the samples")
         doubts = [(message.type, doubt) for message in self.messages for doubt in message.doubts]
         return Drafted(files, counts(self.messages)[0], doubts, problems, (*self.sources.notes, *self.nobody))
+
+    def _unread_fields(self) -> None:
+        """List the fields of known HL7 segments that no row reads (other syntaxes are gone through place by place)."""
+        pack = load_pack(self.files([]))
+        for message in self.messages if self.sources.codec == "er7" else ():
+            told = {doubt.place for doubt in message.doubts}
+            for name in message.samples:
+                for loss in pack.read(self.sources.messages[name], SAMPLE_CONTEXT).loss:
+                    place = bare(loss.place, "er7")
+                    if place.partition("-")[0] not in told and place not in told:
+                        told.add(place)
+                        message.doubts.append(Doubt(place, "drafts do not read this field; see the pack health/hl7v2"))
 
     def _both_ways(self) -> None:
         """Say `direction: both` of each type that keeps the law, of others why not; and what each may lose."""
@@ -281,6 +295,11 @@ class _Drafter:
         except AdapterError as fault:
             return f"a sample cannot be written: {fault}"
         _, breaches = self._law(message)
+        if any(breach.why.endswith(f"what makes a {message.type}") for breach in breaches):
+            return (
+                "a message without what it is recognised by cannot be written: let its `when` name a place that is always"
+                ' filled, and give the row of that place `required: "yes"`'
+            )
         return f"{breaches[0].place}: {breaches[0].why}".removeprefix(": ") if breaches else ""
 
     def _law(self, message: MessageDraft) -> tuple[Law, list[Breach]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapters.drafting.survey import Spot
@@ -14,6 +15,8 @@ _ROLE_LEAST = 0.55
 _BY_CONTAINER = 0.9
 _BY_DOC = 0.35
 _FEW = 12
+_CERTAIN = 0.6
+"""How much of a name has to say a data class; what is unsure is guarded as free text is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,15 @@ _FITS = {
 }  # fmt: skip
 
 
+_NO_NUMBERS = ("name", "email", "date", "short-year")
+"""What nobody is numbered by."""
+
+
 def fit(attribute: Attribute, seen: Look, spot: Spot) -> float:
     """How well values suit an attribute: 0 rules it out."""
+    if attribute.value == "id":
+        spaced = seen.kind == "text" and any(" " in value for value in spot.values)
+        return 0.0 if seen.kind in _NO_NUMBERS else 0.3 if spaced or seen.kind == "flag" else 1.0
     if attribute.value == "any":
         return 1.0 if seen.kind not in ("date", "flag") else 0.3
     if seen.kind not in _FITS.get(attribute.value, (attribute.value,)):
@@ -135,10 +145,15 @@ def fit(attribute: Attribute, seen: Look, spot: Spot) -> float:
     return (0.7 if seen.kind == "none" else 1.0) * (seen.sure if seen.kind == "date" else 1.0)
 
 
-def class_of(all_words: tuple[str, ...], words: Vocabulary) -> str:
-    """The data class of a fact that is known by its words only; narrative when they say nothing."""
-    said = {*all_words, *(word.removesuffix("s") for word in all_words)}
-    for data_class, phrases in words.classes:
-        if any(set(phrase) <= said for phrase in phrases):
-            return data_class
-    return "narrative"
+def class_of(names: Sequence[tuple[str, ...]], around: tuple[str, ...], words: Vocabulary) -> tuple[str, str]:
+    """(data class, by what) of a fact: by its own name or its containers' (`names`) when these say hardly more;
+    by any word `around` it where the class guards more than free text's; else `narrative`, which the fewest see."""
+    said = {*around, *(word.removesuffix("s") for word in around)}
+    for known in words.classes:
+        if known.anywhere and any(set(phrase) <= said for phrase in known.phrases):
+            return known.name, "by a word near it"
+        for name in names:
+            singular = tuple(word.removesuffix("s") for word in name)
+            if max(best_cover(one, known.phrases, words.noise) for one in (name, singular)) >= _CERTAIN:
+                return known.name, "by its name"
+    return "narrative", "not said, so that of free text"

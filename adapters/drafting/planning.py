@@ -11,7 +11,7 @@ from adapters.drafting.codemaps import MapDraft, canonical_map, list_of, local_m
 from adapters.drafting.matching import Match, class_of, match, role_of, spot_look
 from adapters.drafting.rows import Doubt, Draft, DraftRow, guessed
 from adapters.drafting.survey import Spot, step_of
-from adapters.drafting.values import Look
+from adapters.drafting.values import Look, family_first
 from adapters.drafting.vocabulary import Role, Vocabulary, vocabulary
 from adapters.drafting.words import words_of
 
@@ -216,7 +216,7 @@ class Planner:
             self._doubt(spot, f"a second place that looks like {found.attribute.name}")
         else:
             home.filled |= {target, said}
-            home.rows.append(row)
+            home.rows += [row, *_apart(row, spot)]
         self._finish(block)
 
     def _row(self, spot: Spot, place: str, found: Match) -> DraftRow:
@@ -264,8 +264,8 @@ class Planner:
         if value is None:
             self._doubt(spot, _why(seen))
             return
-        data_class = class_of(words, self.words)
-        why = f"a coded fact; class by its words: {data_class}"
+        data_class, by = class_of((words_of(spot.name), here.words), words, self.words)
+        why = f"a coded fact; class {by}: {data_class}"
         block.rows.append(facts.fact(self.pack_id, here.place(spot), spot, data_class, value, why))
 
     def _doubt(self, spot: Spot, why: str) -> None:
@@ -291,14 +291,14 @@ class Planner:
         leaves = [word for leaf in spot.leaves() for word in words_of(leaf.name)]
         words = (*words_of(spot.name), *here.words, *spot.words, *leaves)
         dates = [path for path in ("effectiveDateTime", "effectivePeriod.start") if path in inner.filled]
-        data_class = class_of(words, self.words)
+        data_class, by = class_of((words_of(spot.name), here.words), words, self.words)
         fields = {
             "each": here.place(spot), "make": "Observation", "link": "Observation.subject", "class": data_class,
             "key": [{"of": "child", "by": ["code.coding.code", *dates]} if dates else {"of": "child"}],
             "where": {f"code.coding[system=${{hub}}/CodeSystem/local/{self.pack_id}/fact].code": _slug(spot)},
         }  # fmt: skip
         rows = [DraftRow({"to": "status", "default": "unknown"}), *inner.rows]
-        note = guessed(facts.FACT, f"a fact in several parts; class by its words: {data_class}")
+        note = guessed(facts.FACT, f"a fact in several parts; class {by}: {data_class}")
         block.rows.append(DraftRow(fields, rows, note, (spot.place,)))
 
     def _thing_rows(self, spot: Spot, here: Here, block: Block) -> None:
@@ -358,6 +358,20 @@ class Planner:
             row.fields = {"each": place, "when": {step_of(key): code}}
 
 
+def _apart(row: DraftRow, spot: Spot) -> list[DraftRow]:
+    """The parts of a whole name that has its family name before a comma: read only, the whole name says them."""
+    if row.fields.get("to") != "name.text" or not spot.values or not all(map(family_first, spot.values)):
+        return []
+    parts = (("family", "$trim($substringBefore($, ','))"), ("given", "$trim($substringAfter($, ','))"))
+    return [
+        DraftRow(
+            {"at": row.fields["at"], "to": f"name.{name}", "jsonata": {"read": said}, "direction": "in"}, None,
+            guessed(0.6, f"{name} name, by the comma"), (spot.place,), row.order,
+        )
+        for name, said in parts
+    ]  # fmt: skip
+
+
 _CHILDS = frozenset({"child", "case", "visit", "allegation", "diagnosis", "request"})
 
 
@@ -393,6 +407,7 @@ def _why(seen: Look) -> str:
         "none": "empty in the samples", "date": "a date of something", "flag": "yes or no to something",
         "number": "a number of something", "code": "codes of something", "text": "free text, or names of something",
         "name": "a name of somebody",
+        "short-year": "dates whose year has two digits, which says no century: ask for four",
     }  # fmt: skip
     return said.get(seen.kind, f"looks like {seen.kind}")
 
