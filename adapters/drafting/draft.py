@@ -22,7 +22,7 @@ from adapters.drafting.planning import Planner, find_child
 from adapters.drafting.rows import Doubt, DraftRow, map_text
 from adapters.drafting.segments import er7_message
 from adapters.drafting.sources import Sources, recognise
-from adapters.drafting.survey import Spot, survey
+from adapters.drafting.survey import Spot, step_of, survey
 from adapters.drafting.words import slug
 from adapters.errors import AdapterError, BrokenPack, Refusal
 from adapters.library import load_pack
@@ -114,7 +114,8 @@ class _Drafter:
         planned = Planner(root, self.pack_id, self.maps, skip, strand).plan(child, event)
         self._head_leaves({"leaves": head.leaves})
         if self.sources.codec == "csv":
-            recognise_by = _columns(first, {doubt.place.rpartition("/")[2] for doubt in planned.doubts})
+            unread = {doubt.place.rpartition("/")[2] for doubt in planned.doubts}
+            recognise_by = _columns(first, unread, _identifying(planned.rows))
         return MessageDraft(
             type=type_,
             slug=slug(type_),
@@ -210,6 +211,8 @@ class _Drafter:
             return False
         row = rows.pop(path[-1] - 1)
         message.doubts += [Doubt(place, f"a row was taken out: {why}") for one in row.walk() for place in one.places]
+        if len(path) > 1:
+            _without_idle(message.rows)
         return True
 
     # --- the folder --------------------------------------------------------------------------------------------------
@@ -297,8 +300,8 @@ class _Drafter:
         _, breaches = self._law(message)
         if any(breach.why.endswith(f"what makes a {message.type}") for breach in breaches):
             return (
-                "a message without what it is recognised by cannot be written: let its `when` name a place that is always"
-                ' filled, and give the row of that place `required: "yes"`'
+                "a message without what it is recognised by cannot be written: let its `when` name a place that is"
+                ' always filled, and give the row of that place `required: "yes"`'
             )
         return f"{breaches[0].place}: {breaches[0].why}".removeprefix(": ") if breaches else ""
 
@@ -359,11 +362,21 @@ def _recognised(codec: str, root: Spot) -> tuple[dict[str, Any], Spot | None]:
     return {"when": {name: "$present"}}, None
 
 
-def _columns(root: Spot, unread: set[str]) -> dict[str, Any]:
-    """How a table is told from others: by two columns that are always filled, and that rows read and write."""
+def _identifying(rows: Sequence[DraftRow]) -> set[str]:
+    """The places that identify somebody or something."""
+    walked = (one for row in rows for one in row.walk())
+    return {
+        row.fields["at"] for row in walked if str(row.fields.get("to")).startswith("identifier") and "at" in row.fields
+    }
+
+
+def _columns(root: Spot, unread: set[str], first: set[str]) -> dict[str, Any]:
+    """How a table is told from others: by two columns that are always filled, and that rows read and write; those that
+    identify somebody `first`."""
     rows = [spot for spot in (root, *root.below()) if any(not below.spots for below in spot.spots.values())]
     found = [leaf for row in rows for leaf in row.spots.values() if sum(leaf.values.values()) == row.count]
     told = [leaf for leaf in found if leaf.name not in unread] or found
+    told.sort(key=lambda leaf: step_of(leaf.name) not in first)
     return {"when": {leaf.place: "$present" for leaf in told[:2]}}
 
 
@@ -409,6 +422,16 @@ def _paths(rows: Sequence[DraftRow], before: tuple[int, ...] = ()) -> Iterable[t
     for number, row in enumerate(rows, 1):
         yield (*before, number), row
         yield from _paths(row.rows or (), (*before, number))
+
+
+def _without_idle(rows: list[DraftRow]) -> None:
+    """Take out blocks in which no row is left that reads a place: they would make something out of constants."""
+    for row in list(rows):
+        if row.rows is not None:
+            _without_idle(row.rows)
+            reads = any({"at", "each"} & set(one.fields) for inner in row.rows for one in inner.walk())
+            if not reads and not row.places:
+                rows.remove(row)
 
 
 def _bare(place: str) -> str:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from adapters.drafting.survey import Spot
 from adapters.drafting.values import Look, look
 from adapters.drafting.vocabulary import Attribute, Phrase, Role, Vocabulary
-from adapters.drafting.words import best_cover, cover, words_of
+from adapters.drafting.words import best_cover, cover, fold, words_of
 
-_LEAST = 0.3
+_LEAST = 0.4
 _ROLE_LEAST = 0.55
+_WHOLLY = 0.65
+"""How much of a name another meaning has to explain to rule out a poor guess."""
 _BY_CONTAINER = 0.9
 _BY_DOC = 0.35
 _FEW = 12
@@ -26,6 +28,8 @@ class Match:
     role: Role
     attribute: Attribute
     sure: float
+    by_look: bool = False
+    """Whether only the values say so: a place whose name says it goes before."""
 
 
 def spot_look(spot: Spot) -> Look:
@@ -59,9 +63,16 @@ def match(spot: Spot, chain: tuple[str, ...], role: Role | None, words: Vocabula
         if role is None or other.name != role.name:
             found += _of_other(own, other, spot, seen, words)
     best = max(found, key=lambda one: one.sure, default=None)
-    if best is not None and best.sure >= _LEAST:
+    if best is not None and best.sure >= _LEAST and not _means_another(own, best, words):
         return best
-    return _by_look(role, seen, words)
+    return _by_look(role, seen, spot, words)
+
+
+def _means_another(own: tuple[str, ...], best: Match, words: Vocabulary) -> bool:
+    """Whether a name that a guess explains in part is all of what its role has not: `quan he` (relation) is
+    no `quan` (district)."""
+    others = (one for one in words.attributes if not one.fits(best.role) and one.name != best.attribute.name)
+    return best.sure < _ROLE_LEAST and any(best_cover(own, one.phrases, words.noise) >= _WHOLLY for one in others)
 
 
 def _by_doc(spot: Spot, attribute: Attribute) -> float:
@@ -89,6 +100,8 @@ def _of_other(own: tuple[str, ...], role: Role, spot: Spot, seen: Look, words: V
                 sure = sure if best_cover(rest, attribute.phrases, words.noise) else 0.0
             else:
                 sure = 0.8 * share if _is_name(attribute, seen) else 0.0
+            if not sure and share >= _ROLE_LEAST and seen.kind == "name" and attribute.name == "whole name":
+                sure = 0.6 * share  # more is said of whom it is about than is known, and the values are names
             sure = max(sure, _BY_CONTAINER * best_cover(own, attribute.phrases, words.noise))
             found.append(Match(role, attribute, sure * fit(attribute, seen, spot)))
     return found
@@ -112,13 +125,22 @@ _BY_LOOK = {
 }
 
 
-def _by_look(role: Role | None, seen: Look, words: Vocabulary) -> Match | None:
+def _by_look(role: Role | None, seen: Look, spot: Spot, words: Vocabulary) -> Match | None:
     """Values that speak for themselves, where a person is spoken of."""
     name, sure = _BY_LOOK.get(seen.kind, ("", 0.0))
+    if not name and _are_sexes(spot, words):
+        name, sure = "gender", 0.5
     attribute = next((one for one in words.attributes if one.name == name), None)
     if attribute is None or role is None or not attribute.fits(role):
         return None
-    return Match(role, attribute, sure)
+    return Match(role, attribute, sure, by_look=True)
+
+
+def _are_sexes(spot: Spot, words: Vocabulary) -> bool:
+    """Whether values are words for male and female, both of them, and for nothing else of that kind."""
+    targets = words.codes["gender"].targets
+    meant = {next((code for code, said in targets.items() if fold(value).lower() in said), "") for value in spot.values}
+    return {"male", "female"} <= meant and "" not in meant
 
 
 _FITS = {

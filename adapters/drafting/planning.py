@@ -19,6 +19,7 @@ _FOCUS = "MessageHeader.focus[]"
 _SPARE_LINK = "Patient.generalPractitioner[]"
 _KEYS = frozenset({"key", "attribute", "code", "id", "name", "label", "type", "dataelement", "ma", "ten"})
 _VALUES = frozenset({"value", "val", "giatri", "answer"})
+_LEAST_OF_ALL = 0.3
 _MANY_TIMES = ("name.given", "address.line")
 
 
@@ -174,13 +175,13 @@ class Planner:
             for path, value in role.constants.items()
             if path not in inner.filled
         ]
-        return DraftRow(fields, constants + sorted(inner.rows, key=lambda row: row.order), note, places)
+        return DraftRow(fields, constants + sorted(inner.rows, key=lambda row: row.order), note, places, _order(role))
 
     def _part(self, role: Role, block: Block) -> Block:
         """The block of a role that leaves name in their own words: it keeps the cursor."""
         if role.name not in block.parts:
             inner = Block()
-            row = DraftRow({}, inner.rows, guessed(0.5, f"{role.name}, by its columns"))
+            row = DraftRow({}, inner.rows, guessed(0.5, f"{role.name}, by its columns"), order=_order(role))
             block.parts[role.name] = (row, inner)
             block.rows.append(row)
         return block.parts[role.name][1]
@@ -194,7 +195,15 @@ class Planner:
     # --- leaves ------------------------------------------------------------------------------------------------------
 
     def _leaf(self, spot: Spot, here: Here, block: Block) -> None:
+        if counts_rows(spot, self.words):
+            self._doubt(spot, "counts the records, and says nothing of anybody")
+            return
         found = match(spot, here.words, here.role, self.words)
+        if found is not None and found.by_look and self._said_elsewhere(spot, here, found):
+            self._doubt(spot, _why(spot_look(spot)))
+            return
+        if found is None and self._relationship(spot, here, block):
+            return
         if found is not None and found.role.kind == "words" and not spot.values:
             self._doubt(spot, _why(spot_look(spot)))
             return
@@ -219,13 +228,48 @@ class Planner:
             home.rows += [row, *_apart(row, spot)]
         self._finish(block)
 
+    def _said_elsewhere(self, spot: Spot, here: Here, found: Match) -> bool:
+        """Whether a place beside this one says by its name what this one only looks like."""
+        beside = spot.above.spots.values() if spot.above is not None else ()
+        others = (match(other, here.words, here.role, self.words) for other in beside if other is not spot)
+        return any(
+            m is not None and not m.by_look and m.role is found.role and m.attribute is found.attribute for m in others
+        )
+
+    def _relationship(self, spot: Spot, here: Here, block: Block) -> bool:
+        """A relationship to the child that does not say whose: that of the person whom the place before it names."""
+        if here.role is None or here.role.name != "child" or spot.above is None:
+            return False
+        beside = list(spot.above.spots.values())
+        number = next(index for index, other in enumerate(beside) if other is spot)
+        before = match(beside[number - 1], here.words, here.role, self.words) if number else None
+        role = self.words.roles["guardian"] if before is None else before.role
+        found = match(spot, here.words, role, self.words)
+        if (
+            found is None
+            or found.role is not role
+            or found.attribute.name != "relationship"
+            or spot_look(spot).kind == "date"
+        ):
+            return False
+        if before is None or role.kind != "person" or role.name == "child" or found.by_look:
+            self._doubt(spot, "a relationship to the child: whose?")
+            return True
+        home = self._part(role, block)
+        row = self._row(spot, here.place(spot), replace(found, sure=_LEAST_OF_ALL))
+        if row.fields.get("codes") and "relationship" not in {said.removeprefix("attribute ") for said in home.filled}:
+            home.filled |= {row.fields["to"], "attribute relationship"}
+            home.rows.append(row)
+            self._finish(block)
+        return True
+
     def _row(self, spot: Spot, place: str, found: Match) -> DraftRow:
         attribute, seen = found.attribute, spot_look(spot)
         base: dict[str, Any] = dict(attribute.row)
         many = base["to"] in ("telecom", "payload", *_MANY_TIMES) and spot.many
         row: dict[str, Any] = {"each" if many else "at": place, **base}
         if attribute.codes:
-            row |= self._canonical(spot, attribute.codes)
+            row |= self._canonical(spot, attribute.codes, str(base["to"]))
         elif attribute.coded_row and (spot.codes or seen.kind in ("code", "flag", "number")) and len(spot.values) <= 40:
             row |= {**attribute.coded_row, "codes": self._local(spot), "unknown": "keep"}
         elif attribute.value == "date" and seen.forms:
@@ -238,9 +282,18 @@ class Planner:
             row["label"] = attribute.label
         return DraftRow(row, None, guessed(found.sure, attribute.name), (spot.place,), attribute.order)
 
-    def _canonical(self, spot: Spot, codes: str) -> dict[str, Any]:
+    def _canonical(self, spot: Spot, codes: str, to: str) -> dict[str, Any]:
+        """A code map to a canonical list; where no code can be told, to the agency's own, if the place takes any."""
         name = map_name(spot, codes, self.maps)
-        drafted = self.maps[name] = canonical_map(name, spot, list_of(codes))
+        drafted = canonical_map(name, spot, list_of(codes))
+        if not drafted.rows and to.endswith("coding"):
+            said = ", ".join(drafted.unknown[:8]) + (", ..." if len(drafted.unknown) > 8 else "")
+            self._doubt(
+                spot,
+                f"nothing tells what these codes mean: {said} (kept as the agency's own; the hub's are {codes})",
+            )
+            return {"codes": self._local(spot), "unknown": "keep"}
+        self.maps[name] = drafted
         if drafted.unknown:
             said = ", ".join(drafted.unknown[:8]) + (", ..." if len(drafted.unknown) > 8 else "")
             self._doubt(spot, f"{name}: nothing tells what these codes mean: {said} (kept as they are)")
@@ -270,7 +323,9 @@ class Planner:
 
     def _doubt(self, spot: Spot, why: str) -> None:
         if not spot.name.startswith("@xsi:"):
-            self.draft.doubts.append(Doubt(spot.place, why))
+            data_class, _ = class_of((words_of(spot.name),), (*words_of(spot.name), *spot.words), self.words)
+            more = f"; if it is mapped, its class is {data_class}, by its words" if data_class in _GUARDED else ""
+            self.draft.doubts.append(Doubt(spot.place, why + more))
 
     def _speaks_of(self, spot: Spot, here: Here) -> bool:
         """Whether a container that may repeat, and does not, says attributes of what is around it."""
@@ -370,6 +425,21 @@ def _apart(row: DraftRow, spot: Spot) -> list[DraftRow]:
         )
         for name, said in parts
     ]  # fmt: skip
+
+
+def _order(role: Role) -> int:
+    """Blocks without a `where` stand behind those with one: on the way out the first that matches takes each."""
+    return 9 if "where" in role.make or role.kind != "person" else 10
+
+
+_GUARDED = frozenset({"shelter-location", "sexual-health", "mental-health"})
+
+
+def counts_rows(spot: Spot, words: Vocabulary) -> bool:
+    """Whether a column of a file numbers its records: called so, or 1, 2, 3 from the first."""
+    values = list(spot.values)
+    named = words_of(spot.name) in words.row_numbers
+    return spot.name != "" and named and all(value.isdigit() for value in values) and bool(values)
 
 
 _CHILDS = frozenset({"child", "case", "visit", "allegation", "diagnosis", "request"})
