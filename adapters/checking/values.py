@@ -87,7 +87,7 @@ def say_of(row: Row, path: Path | None, codes: CodeMap | None, native: bool, und
         said = row.out
         return lambda making: (str(1 + making.chance.pick(3)) if said == ORDINAL else said) or None
     if codes is not None:
-        return _coded(row, codes)
+        return _coded(row, codes, native and row.integer)
     if row.bools:
         texts = [_literal(text) for found in row.bools.values() for text in found]
         return lambda making: making.chance.one(texts)
@@ -117,14 +117,15 @@ def _number(text: str, native: bool) -> Scalar:
     return Decimal(text) if native else text
 
 
-def _coded(row: Row, codes: CodeMap) -> Say:
+def _coded(row: Row, codes: CodeMap, numbers: bool) -> Say:
     known = sorted(codes.reads)
     keep = row.unknown == "keep"
 
     def say(making: Making) -> Scalar | None:
         if keep and making.chance.yes(8):
             return "ZZ9"
-        return making.chance.one(known) if known else None
+        text = making.chance.one(known) if known else None
+        return Decimal(text) if text is not None and numbers and text.isdigit() else text
 
     return say
 

@@ -27,6 +27,7 @@ from adapters.drafting.words import slug
 from adapters.errors import AdapterError, BrokenPack, Refusal
 from adapters.library import load_pack
 from adapters.mapping import grouping, referring
+from adapters.pack import Bundle
 from adapters.r4.validate import has_errors, validate
 from adapters.tree import Node
 
@@ -129,7 +130,7 @@ class _Drafter:
             structure=_structure(root) if self.sources.codec in ("xml", "csv") else "",
             schema=self._schema_for(root),
             rows=planned.rows,
-            doubts=[*head.doubts, *planned.doubts],
+            doubts=[doubt for doubt in head.doubts if told_by is None or doubt.place != told_by.place] + planned.doubts,
         )
 
     def _head_leaves(self, head: Mapping[str, Any]) -> None:
@@ -293,7 +294,7 @@ class _Drafter:
                 reading = pack.read(raw, SAMPLE_CONTEXT)
                 for strand in reading.strands:
                     again = pack.read(pack.write(strand.bundle, answering(reading.head)).raw, SAMPLE_CONTEXT)
-                    if len(again.strands) != 1 or plain(again.strands[0].bundle) != plain(strand.bundle):
+                    if len(again.strands) != 1 or _unclaimed(again.strands[0].bundle) != _unclaimed(strand.bundle):
                         return "what is written of a sample is read as something else"
         except AdapterError as fault:
             return f"a sample cannot be written: {fault}"
@@ -303,7 +304,11 @@ class _Drafter:
                 "a message without what it is recognised by cannot be written: let its `when` name a place that is"
                 ' always filled, and give the row of that place `required: "yes"`'
             )
-        return f"{breaches[0].place}: {breaches[0].why}".removeprefix(": ") if breaches else ""
+        why = f"{breaches[0].place}: {breaches[0].why}".removeprefix(": ") if breaches else ""
+        wanting = (
+            "; let the message say `validate: both`, or that place's row `required`" if ": required: " in why else ""
+        )
+        return why + wanting
 
     def _law(self, message: MessageDraft) -> tuple[Law, list[Breach]]:
         """The law as made messages found it, and how they break it; the cap of losses is what this finds out."""
@@ -311,6 +316,13 @@ class _Drafter:
         own = [self.sources.messages[name] for name in message.samples]
         law = Law(pack, message.type)
         return law, [one for raw in messages(pack, message.type, _in_turn(), _MADE, own) for one in law.check(raw)]
+
+
+def _unclaimed(bundle: Bundle) -> Any:
+    """A bundle without what its sender claims, which a draft may only read."""
+    header, *rest = bundle["entry"]
+    resource = {name: value for name, value in header["resource"].items() if name != "extension"}
+    return plain({**bundle, "entry": [{**header, "resource": resource}, *rest]})
 
 
 def _in_turn() -> Pick:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.drafting.survey import Spot
 from adapters.drafting.values import Look, look
@@ -38,10 +38,12 @@ def spot_look(spot: Spot) -> Look:
 
 
 def role_of(spot: Spot, words: Vocabulary) -> Role | None:
-    """What a container is about, by its own name."""
-    own = words_of(spot.name)
-    found = max(words.roles.values(), key=lambda role: best_cover(own, role.phrases, words.noise))
-    return found if best_cover(own, found.phrases, words.noise) >= _ROLE_LEAST else None
+    """What a container is about, by its own name, or by a schema that says hardly anything else of it."""
+    for said in (words_of(spot.name), spot.words):
+        found = max(words.roles.values(), key=lambda role: best_cover(said, role.phrases, words.noise))
+        if best_cover(said, found.phrases, words.noise) >= _ROLE_LEAST:
+            return found
+    return None
 
 
 def match(spot: Spot, chain: tuple[str, ...], role: Role | None, words: Vocabulary) -> Match | None:
@@ -62,6 +64,9 @@ def match(spot: Spot, chain: tuple[str, ...], role: Role | None, words: Vocabula
     for other in words.roles.values():
         if role is None or other.name != role.name:
             found += _of_other(own, other, spot, seen, words)
+            if role is None and chain:  # what a container on the way to the child is about, its leaves are
+                found += [replace(one, sure=_BY_CONTAINER * one.sure)
+                          for one in _of_other((*chain, *own), other, spot, seen, words)]  # fmt: skip
     best = max(found, key=lambda one: one.sure, default=None)
     if best is not None and best.sure >= _LEAST and not _means_another(own, best, words):
         return best

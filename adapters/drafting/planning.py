@@ -13,13 +13,15 @@ from adapters.drafting.rows import Doubt, Draft, DraftRow, guessed
 from adapters.drafting.survey import Spot, step_of
 from adapters.drafting.values import Look, family_first
 from adapters.drafting.vocabulary import Role, Vocabulary, vocabulary
-from adapters.drafting.words import words_of
+from adapters.drafting.words import best_cover, slug, words_of
+from consent.vocabulary import HUB_BASE
 
 _FOCUS = "MessageHeader.focus[]"
 _SPARE_LINK = "Patient.generalPractitioner[]"
 _KEYS = frozenset({"key", "attribute", "code", "id", "name", "label", "type", "dataelement", "ma", "ten"})
 _VALUES = frozenset({"value", "val", "giatri", "answer"})
 _LEAST_OF_ALL = 0.3
+_SURE_ROLE = 0.8
 _MANY_TIMES = ("name.given", "address.line")
 
 
@@ -108,7 +110,8 @@ class Planner:
             if below is child:
                 block.rows.insert(0, self._child(below, here))
             elif _holds(below, child):
-                self._outside(below, child, replace(here, way=(*here.way, step_of(below.name))), block)
+                words = (*here.words, *words_of(below.name))
+                self._outside(below, child, replace(here, way=(*here.way, step_of(below.name)), words=words), block)
             elif id(below) not in self.skip:
                 self._one(below, here, block)
 
@@ -158,9 +161,46 @@ class Planner:
             at = {"each" if spot.many else "at": here.place(spot)}
         if not inner.rows:
             return
+        block.rows += self._told_apart(spot, role, at)
         block.rows.append(self._made(role, at, inner, guessed(0.6, role.name), (spot.place,)))
 
-    def _made(self, role: Role, at: Mapping[str, str], inner: Block, note: str, places: tuple[str, ...]) -> DraftRow:
+    def _told_apart(self, spot: Spot, role: Role, at: Mapping[str, str]) -> list[DraftRow]:
+        """Among people of several kinds, those whom a code says to be suspects or reporters: blocks of their own, tried
+        before the others', for they are guarded otherwise."""
+        rows: list[DraftRow] = []
+        for leaf in spot.spots.values() if role.name == "guardian" else ():
+            for name in ("suspect", "reporter"):
+                other = self.words.roles[name]
+                codes = [
+                    code for code, said in leaf.codes.items()
+                    if best_cover(words_of(said), other.phrases, self.words.noise) >= _SURE_ROLE
+                ]  # fmt: skip
+                if codes:
+                    inner = Block()
+                    kept = [one for one in spot.spots.values() if one is not leaf]
+                    for one in kept:
+                        if one.is_leaf and (found := match(one, (), other, self.words)) and found.role is other:
+                            inner.rows.append(self._row(one, step_of(one.name), found))
+                            inner.filled.add(inner.rows[-1].fields["to"])
+                    told = {**at, "when": {step_of(leaf.name): codes if len(codes) > 1 else codes[0]}}
+                    if inner.rows:
+                        inner.rows.append(self._role_said(leaf, other, codes))
+                        rows.append(self._made(other, told, inner, guessed(0.6, f"{name}, by the code"), (spot.place,)))
+        return rows
+
+    def _role_said(self, leaf: Spot, role: Role, codes: list[str]) -> DraftRow:
+        """The code itself, so that a person of whom nothing else is said is there too."""
+        ((path, code),) = role.make["where"].items()
+        system = path.partition("[system=")[2].partition("]")[0].replace("${hub}", HUB_BASE)
+        name = f"codes/{slug(leaf.name)}-{role.name}.csv"
+        directions = ["both", *["in"] * (len(codes) - 1)]
+        self.maps[name] = MapDraft(
+            name, [(one, code, system, "", way, "equal") for one, way in zip(codes, directions, strict=True)]
+        )
+        row = {"at": step_of(leaf.name), "to": "relationship.coding", "codes": name}
+        return DraftRow(row, None, guessed(0.6, role.name), (leaf.place,))
+
+    def _made(self, role: Role, at: Mapping[str, Any], inner: Block, note: str, places: tuple[str, ...]) -> DraftRow:
         make = dict(role.make)
         if make.get("link") in self.links and make["make"] == "Organization":
             make["link"] = _SPARE_LINK
@@ -198,6 +238,11 @@ class Planner:
         if counts_rows(spot, self.words):
             self._doubt(spot, "counts the records, and says nothing of anybody")
             return
+        if self._is_consent(spot, here):
+            claim = {"at": here.place(spot), "claim": "consent", "class": "referral"}
+            claim |= {"direction": "in"} if "bool" in spot.native else {}  # a claim is kept as text
+            block.rows.append(DraftRow(claim, None, guessed(0.6, "a claim of consent, no permission"), (spot.place,)))
+            return
         found = match(spot, here.words, here.role, self.words)
         if found is not None and found.by_look and self._said_elsewhere(spot, here, found):
             self._doubt(spot, _why(spot_look(spot)))
@@ -227,6 +272,12 @@ class Planner:
             home.filled |= {target, said}
             home.rows += [row, *_apart(row, spot)]
         self._finish(block)
+
+    def _is_consent(self, spot: Spot, here: Here) -> bool:
+        """Whether a flag says that somebody consented."""
+        names = (words_of(spot.name), (*here.words, *words_of(spot.name)))
+        said = any(best_cover(name, self.words.consent, self.words.noise) >= 0.5 for name in names)
+        return said and spot_look(spot).kind == "flag" and not spot.many
 
     def _said_elsewhere(self, spot: Spot, here: Here, found: Match) -> bool:
         """Whether a place beside this one says by its name what this one only looks like."""
@@ -276,6 +327,8 @@ class Planner:
             row["date"] = list(seen.forms) if len(seen.forms) > 1 else seen.forms[0]
         elif attribute.value == "date":
             row["date"] = "iso"
+        if row.get("codes") or (attribute.value == "id" and not row.get("rows")):
+            row |= facts.as_number(spot)
         if attribute.data_class:
             row["class"] = attribute.data_class
         if attribute.label:
@@ -341,15 +394,20 @@ class Planner:
         """An Observation of each repeat: when, and what was found, as components."""
         inner = Block()
         self._thing_rows(spot, Here(here.role), inner)
-        if not inner.rows:
+        if not any(row.fields.get("to") == "component" for row in inner.rows):
+            for row in inner.rows:
+                self.draft.doubts += [
+                    Doubt(place, "a date of something that is said in words only") for place in row.places
+                ]
             return
         leaves = [word for leaf in spot.leaves() for word in words_of(leaf.name)]
         words = (*words_of(spot.name), *here.words, *spot.words, *leaves)
         dates = [path for path in ("effectiveDateTime", "effectivePeriod.start") if path in inner.filled]
+        coded = ["component.valueCodeableConcept.coding.code"] if _coded(inner.rows) else []
         data_class, by = class_of((words_of(spot.name), here.words), words, self.words)
         fields = {
             "each": here.place(spot), "make": "Observation", "link": "Observation.subject", "class": data_class,
-            "key": [{"of": "child", "by": ["code.coding.code", *dates]} if dates else {"of": "child"}],
+            "key": [{"of": "child", "by": ["code.coding.code", *dates, *coded]} if dates or coded else {"of": "child"}],
             "where": {f"code.coding[system=${{hub}}/CodeSystem/local/{self.pack_id}/fact].code": _slug(spot)},
         }  # fmt: skip
         rows = [DraftRow({"to": "status", "default": "unknown"}), *inner.rows]
@@ -430,6 +488,11 @@ def _apart(row: DraftRow, spot: Spot) -> list[DraftRow]:
 def _order(role: Role) -> int:
     """Blocks without a `where` stand behind those with one: on the way out the first that matches takes each."""
     return 9 if "where" in role.make or role.kind != "person" else 10
+
+
+def _coded(rows: list[DraftRow]) -> bool:
+    """Whether a component says a code."""
+    return any("valueCodeableConcept" in str(inner.get("to")) for row in rows for inner in row.fields.get("rows", ()))
 
 
 _GUARDED = frozenset({"shelter-location", "sexual-health", "mental-health"})
@@ -520,7 +583,30 @@ def find_child(root: Spot) -> Spot | None:
         several = len(spot.spots) > 1
         if score >= 2 and (best is None or (score, several) > best[:2]):
             best = (score, several, spot)
-    return best[2] if best is not None else None
+    return _inmost(best[2], words) if best is not None else None
+
+
+def _inmost(spot: Spot, words: Vocabulary) -> Spot:
+    """The container in a place that says most of what that place says of a child, as long as there is one."""
+    role = words.roles["child"]
+    while True:
+        said = _attributes(spot, role, words)
+        inner = [one for one in spot.spots.values() if one.spots and not one.many and not one.referred]
+        inner = [one for one in inner if role_of(one, words) in (None, role) and not _keys_and_values(one)]
+        found = [one for one in inner if len(_attributes(one, role, words)) >= max(_MOST_OF * len(said), 2)]
+        if len(found) != 1 or not any(name in _WHO for name in _attributes(found[0], role, words)):
+            return spot
+        spot = found[0]
+
+
+_MOST_OF = 0.6
+_WHO = frozenset({"personal number", "record number", "student number", "insurance card", "birth date"})
+
+
+def _attributes(spot: Spot, role: Role, words: Vocabulary) -> set[str]:
+    """What leaves near a spot say of a child."""
+    found = (match(leaf, _chain(leaf, spot), role, words) for leaf in _near(spot))
+    return {m.attribute.name for m in found if m is not None and m.role.name == "child"}
 
 
 def _near(spot: Spot, depth: int = 0) -> Iterable[Spot]:

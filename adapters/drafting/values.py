@@ -64,7 +64,7 @@ def look(values: Sequence[str], count: int = 0, codes: frozenset[str] = frozense
     if all(vietnamese_name(value) for value in said):
         return Look("name")
     if all(_CODE.fullmatch(value) for value in said) and len(said) <= _MOST_CODES:
-        repeated = count >= 2 * len(said) or len(said) == 1
+        repeated = count >= 2 * len(said) > 1
         return Look("code", sure=0.9 if repeated else 0.5)
     return Look("text")
 

@@ -97,6 +97,7 @@ class Vocabulary:
     head_containers: tuple[Phrase, ...]
     head_words: tuple[HeadWord, ...]
     row_numbers: tuple[Phrase, ...]
+    consent: tuple[Phrase, ...]
     type_words: tuple[Phrase, ...]
     events: tuple[tuple[str, tuple[Phrase, ...]], ...]
     classes: tuple[ClassWords, ...]
@@ -128,6 +129,7 @@ def vocabulary() -> Vocabulary:
         head_words=tuple(
             HeadWord(said["leaf"], _phrases(said["words"]), said.get("value", "")) for said in raw["head"]["leaves"]
         ),
+        consent=_phrases(raw["consent"]),
         row_numbers=_phrases(raw["row-numbers"]),
         type_words=_phrases(raw["type-words"]),
         events=tuple((said["event"], _phrases(said["words"])) for said in raw["events"]),
