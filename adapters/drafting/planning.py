@@ -157,11 +157,11 @@ class Planner:
                 row.fields = {"at" if key == "each" else key: value for key, value in row.fields.items()}
             at = {"each": f"{here.place(spot)}/{step_of(only.name)}"}
         else:
-            self._inside(spot, Here(role), inner)
             at = {"each" if spot.many else "at": here.place(spot)}
+            block.rows += self._told_apart(spot, role, at)
+            self._inside(spot, Here(role), inner)
         if not inner.rows:
             return
-        block.rows += self._told_apart(spot, role, at)
         block.rows.append(self._made(role, at, inner, guessed(0.6, role.name), (spot.place,)))
 
     def _told_apart(self, spot: Spot, role: Role, at: Mapping[str, str]) -> list[DraftRow]:
@@ -183,9 +183,11 @@ class Planner:
                             inner.rows.append(self._row(one, step_of(one.name), found))
                             inner.filled.add(inner.rows[-1].fields["to"])
                     told = {**at, "when": {step_of(leaf.name): codes if len(codes) > 1 else codes[0]}}
-                    if inner.rows:
-                        inner.rows.append(self._role_said(leaf, other, codes))
-                        rows.append(self._made(other, told, inner, guessed(0.6, f"{name}, by the code"), (spot.place,)))
+                    inner.rows.append(self._role_said(leaf, other, codes))
+                    rows.append(self._made(other, told, inner, guessed(0.6, f"{name}, by the code"), (spot.place,)))
+                    for code in codes:  # nobody of those who are left
+                        leaf.codes.pop(code)
+                        leaf.values.pop(code, None)
         return rows
 
     def _role_said(self, leaf: Spot, role: Role, codes: list[str]) -> DraftRow:
@@ -376,7 +378,8 @@ class Planner:
 
     def _doubt(self, spot: Spot, why: str) -> None:
         if not spot.name.startswith("@xsi:"):
-            data_class, _ = class_of((words_of(spot.name),), (*words_of(spot.name), *spot.words), self.words)
+            around = (*(word for name in spot.way for word in words_of(name)), *spot.words)
+            data_class, _ = class_of((words_of(spot.name),), around, self.words)
             more = f"; if it is mapped, its class is {data_class}, by its words" if data_class in _GUARDED else ""
             self.draft.doubts.append(Doubt(spot.place, why + more))
 

@@ -148,3 +148,15 @@ def test_no_code_map_holds_a_name_or_a_number_of_somebody(name: str, request: py
     said = "".join(raw.decode() for path, raw in drafted.files.items() if path.startswith(("codes/", "maps/")))
     for value in ("Nguyễn", "Mẫu", "999316000014", "R-881", "ST-2026-031", "HS-2026-014"):
         assert value not in said, value
+
+
+def test_contacts_of_several_kinds_are_several_things() -> None:
+    """XML with its XSD: the accused and who reported are blocks of their own, their codes in maps of their own."""
+    schema = {"schemas/placement.xsd": (HERE / "placement.xsd").read_bytes()}
+    drafted = draft_pack("social/nha", files("placement.xml"), schema)
+    (bundle,) = bundles(drafted)
+    assert people(bundle, "alleged-perpetrator") == [("Thử Văn Lạ", {"alleged-perpetrator"})]
+    assert people(bundle, "reporter-identity") == [("Thử Thị Báo", {"reporter"})]
+    assert people(bundle, "demographics") == [("Thử Thị Mẹ", {"MTH"})]
+    assert [line.split(",")[0] for line in drafted.files["codes/kind.csv"].decode().splitlines()] == ["source", "M"]
+    assert not has_errors(validate(bundle))
