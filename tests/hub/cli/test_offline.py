@@ -166,3 +166,11 @@ def _children(out: str) -> list[object]:
     bundles = said if isinstance(said, list) else [said]
     resources = [entry["resource"] for bundle in bundles for entry in bundle["entry"]]
     return [resource for resource in resources if resource["resourceType"] == "Patient"]
+
+
+def test_a_name_that_stands_twice_is_told_by_its_place(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Of a resource to be checked as of a message: the pointer, the line and the column."""
+    file = tmp_path / "patient.json"
+    file.write_text('{"resourceType": "Patient",\n "name": [{"family": "A", "family": "B"}]}', "utf-8")
+    code, _, said = hub(capsys, "validate", str(file))
+    assert (code, "/name/0/family" in said, "line 2 column 27" in said) == (2, True, True)
