@@ -321,7 +321,7 @@ def _written(parts: Parts, agency: Agency, bundle: Bundle, told: Disclosed) -> d
     try:
         said = pack.write(bundle, Context(at=told.at, agency=agency.id, dialect=agency.packs.dialect, header=header))
     except Unwritable as why:
-        return {"type": "", "message": "", "unwritable": why.kind}
+        return {"type": "", "message": "", "unwritable": f"{why.kind}: {why}"}
     return {"type": said.type, "message": said.raw.decode("utf-8", "replace")}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from adapters.checking.blame import rows_behind
 from adapters.checking.canon import focus_faults, person_faults, status_faults
 from adapters.checking.context import CONTEXT, answering
 from adapters.checking.declared import Declared, declared, touches
@@ -41,6 +42,8 @@ class Breach:
     why: str
     message: int = -1
     """Which of the messages, from 0; -1 when it is none of them."""
+    rows: tuple[str, ...] = ()
+    """The rows that are to be mended (file and place in it), where that is known."""
 
 
 @dataclass(slots=True)
@@ -79,7 +82,7 @@ class Law:
     def _parts(self, raw: bytes, reading: Reading) -> Iterator[Breach]:
         yield from codec_breaches(self.pack, raw)
         for strand in reading.strands:
-            invalid = list(validity_breaches(strand.bundle))
+            invalid = list(validity_breaches(strand.bundle, self.pack, reading.head.type))
             yield from invalid
             yield from (Breach(5, "MessageHeader.focus", fault) for fault in focus_faults(strand.bundle))
             yield from (Breach(5, "RelatedPerson", fault) for fault in person_faults(strand.bundle))
@@ -162,11 +165,13 @@ def _listed(tree: Node) -> Iterator[tuple[str, str]]:
 # --- part 5
 
 
-def validity_breaches(bundle: Bundle) -> Iterator[Breach]:
-    """Part 5: the canonical bundle is R4, required bindings and invariants included."""
+def validity_breaches(bundle: Bundle, pack: Pack | None = None, type_: str = "") -> Iterator[Breach]:
+    """Part 5: the canonical bundle is R4, required bindings and invariants included; `pack` is told which of its rows
+    wrote what is not."""
     for issue in validate(bundle):
         if issue.severity in ("error", "fatal"):
-            yield Breach(5, unnumbered(issue.expression), f"{issue.code}: {issue.diagnostics}")
+            rows = rows_behind(pack, type_, bundle, issue.expression) if pack is not None else ()
+            yield Breach(5, unnumbered(issue.expression), f"{issue.code}: {issue.diagnostics}", rows=rows)
 
 
 # --- parts 2, 3 and 4

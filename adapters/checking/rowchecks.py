@@ -9,6 +9,7 @@ from adapters.checking.stands import Stand, Way, disjoint, implies, steps_of, wh
 from adapters.mapping.assemble import required_elements
 from adapters.mapping.codes import CodeMap
 from adapters.mapping.env import link_steps
+from adapters.mapping.values import INTEGERS
 from adapters.r4 import table
 
 
@@ -123,7 +124,7 @@ def _lossy_key(stand: Stand, key: str, codes: Mapping[str, CodeMap]) -> Iterator
         map_ = codes.get(below.row.codes)
         if map_ is not None and len({(c.system, c.code) for c in map_.reads.values()}) < len(map_.reads):
             yield _problem(below, "error", f"fills a key through {below.row.codes}, in which several codes become one")
-        if below.row.split or below.row.integer:
+        if below.row.split or (below.row.integer and below.env.path(below.row.to, below.row).kind in INTEGERS):
             yield _problem(below, "error", "fills a key through a transform that does not keep the value as it stands")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from adapters.checking.blame import rows_behind
 from adapters.checking.canon import canonical_problems
 from adapters.checking.context import answering
 from adapters.checking.coverage import unknown_codes, unread_leaves
@@ -204,9 +205,9 @@ def _sample_problems(pack: Pack, files: Mapping[str, bytes]) -> Iterator[Problem
         for bundle in bundles:
             issues = [issue for issue in validate(bundle) if issue.severity == "error"]
             if issues:
-                yield Problem(
-                    sample.name, issues[0].expression, "error", f"becomes no valid bundle: {issues[0].diagnostics}"
-                )
+                rows = rows_behind(pack, reading.head.type, bundle, issues[0].expression)
+                what = f"becomes no valid bundle: {issues[0].diagnostics}" + (f" ({', '.join(rows)})" if rows else "")
+                yield Problem(sample.name, issues[0].expression, "error", what)
         if sample.expected is None:
             yield Problem(sample.name, "", "error", "has no expected bundle (.bundle.json) beside it")
         elif plain(bundles) != plain(sample.expected):

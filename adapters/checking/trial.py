@@ -8,10 +8,11 @@ from adapters.checking.chance import Pick
 from adapters.checking.crossing import check_crossings
 from adapters.checking.generate import messages, types
 from adapters.checking.law import Breach, check_law
-from adapters.checking.problems import Problem
+from adapters.checking.problems import Problem, at_source
 from adapters.checking.samples import SAMPLE_CONTEXT, samples_of
 from adapters.errors import AdapterError
 from adapters.pack import Bundle, Pack
+from adapters.r4.validate import has_errors, validate
 from consent.vocabulary import Event
 
 _MOST = 12
@@ -53,10 +54,12 @@ def _is(pack: Pack, raw: bytes, type_: str) -> bool:
 
 
 def _read(pack: Pack, raw: bytes) -> list[Bundle]:
+    """The bundles that others' writers are tried on: what is no R4 has been told already."""
     try:
-        return [strand.bundle for strand in pack.read(raw, SAMPLE_CONTEXT).strands]
+        bundles = [strand.bundle for strand in pack.read(raw, SAMPLE_CONTEXT).strands]
     except AdapterError:
         return []
+    return [bundle for bundle in bundles if not has_errors(validate(bundle))]
 
 
 def _event(bundle: Bundle) -> Event:
@@ -65,14 +68,19 @@ def _event(bundle: Bundle) -> Event:
 
 def _told(what: str, breaches: list[Breach], samples: int) -> list[Problem]:
     """Each breach once, however many messages show it, and no more than a reader can use."""
-    once: dict[tuple[int, str, str], Breach] = {}
+    once: dict[tuple[int, str, str, tuple[str, ...]], Breach] = {}
     for breach in breaches:
-        once.setdefault((breach.part, breach.place, breach.why), breach)
+        once.setdefault((breach.part, breach.place, breach.why, breach.rows), breach)
     found = []
     for breach in list(once.values())[:_MOST]:
         told = "a sample" if 0 <= breach.message < samples else "a made message"
         where = f"part {breach.part}, {breach.place}" if breach.place else f"part {breach.part}"
-        found.append(Problem(what, where, "error", f"{breach.why} ({told})"))
+        if breach.rows:
+            first, *others = breach.rows
+            beside = f"; {', '.join(others)} beside it" if others else ""
+            found.append(at_source(first, "error", f"{breach.why} ({what}: {where}; {told}{beside})"))
+        else:
+            found.append(Problem(what, where, "error", f"{breach.why} ({told})"))
     if len(once) > _MOST:
         found.append(Problem(what, "", "error", f"and {len(once) - _MOST} more"))
     return found

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import re
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
 from adapters.checking.chance import Chance
+from adapters.mapping import dates
 from adapters.mapping.carrying import ORDINAL
 from adapters.mapping.codes import CodeMap
 from adapters.mapping.paths import Path
@@ -31,7 +31,6 @@ MARKS: Final = (
     "A & B, C/D",
 )
 LINES: Final = ("dòng một\ndòng hai", "một\n\nba")
-_TOKEN: Final = re.compile("yyyy|MM|dd|HH|mm|ss|SSS|zzz")
 _ERAS: Final = {"start": 2001, "end": 2030}
 """First year of a value's dates: a period begins before it ends, even when a sample says one of them."""
 _WORDS: Final = ("Mẫu", "Thử", "Nghiệm", "An", "Bình")
@@ -88,7 +87,7 @@ def say_of(row: Row, path: Path | None, codes: CodeMap | None, native: bool, und
         said = row.out
         return lambda making: (str(1 + making.chance.pick(3)) if said == ORDINAL else said) or None
     if codes is not None:
-        return _coded(row, codes)
+        return _coded(row, codes, native and row.integer)
     if row.bools:
         texts = [_literal(text) for found in row.bools.values() for text in found]
         return lambda making: making.chance.one(texts)
@@ -118,14 +117,15 @@ def _number(text: str, native: bool) -> Scalar:
     return Decimal(text) if native else text
 
 
-def _coded(row: Row, codes: CodeMap) -> Say:
+def _coded(row: Row, codes: CodeMap, numbers: bool) -> Say:
     known = sorted(codes.reads)
     keep = row.unknown == "keep"
 
     def say(making: Making) -> Scalar | None:
         if keep and making.chance.yes(8):
             return "ZZ9"
-        return making.chance.one(known) if known else None
+        text = making.chance.one(known) if known else None
+        return Decimal(text) if text is not None and numbers and text.isdigit() else text
 
     return say
 
@@ -172,9 +172,8 @@ def date_text(making: Making, form: str, kind: str, era: int = 2013) -> str:
     year, month, day = making.date(era)
     hour, minute, second = f"{chance.pick(24):02d}", f"{chance.pick(60):02d}", f"{chance.pick(60):02d}"
     if form not in ("hl7", "hl7-day", "iso"):
-        parts = {"yyyy": year, "MM": month, "dd": day, "HH": hour, "mm": minute, "ss": second, "SSS": "500",
-                 "zzz": "+07:00"}  # fmt: skip
-        return _TOKEN.sub(lambda match: parts[match[0]], form)
+        said = f"{year}-{month}-{day}T{hour}:{minute}:{second}.500+07:00"
+        return dates.from_fhir(said, form) or ""
     mark = "-" if form == "iso" else ""
     if kind in ("date", "dateTime") and chance.yes(12):
         return chance.one((year, f"{year}{mark}{month}"))

@@ -7,7 +7,7 @@ import csv
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from adapters.codecs import charsets
@@ -36,6 +36,15 @@ def parse(raw: bytes, legacy: Sequence[str] = ()) -> Parsed:
     else:
         _records(root, raw, legacy, deviations, "")
     return Parsed(root, tuple(deviations))
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Several files (name -> bytes) as the one message that they are; the same bytes each time."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, raw in files.items():
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), raw)
+    return out.getvalue()
 
 
 def _unzip(raw: bytes) -> Iterator[tuple[str, bytes]]:

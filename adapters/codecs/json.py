@@ -7,19 +7,15 @@ list, are named ``""``.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from adapters.codecs.common import MAX_DEPTH, MAX_NODES, Parsed, clean, guard_size
+from adapters.codecs.json_faults import escaped, first_fault, too_long
 from adapters.errors import Malformed, TooLarge
 from adapters.pack import Deviation
 from adapters.tree import Branch, Node, State
-
-_LONGEST_NUMBER: Final = 64
-_LARGEST_EXPONENT: Final = 300
-_EXPONENT: Final = re.compile(r"[eE]([+-]?\d+)$")
 
 
 class _Fault(ValueError):
@@ -39,19 +35,23 @@ def parse(raw: bytes) -> Parsed:
         deviations.append(Deviation("", "a byte order mark"))
         raw = raw[3:]
     try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Malformed("", "charset", "JSON is UTF-8, and this is not") from None
+    try:
         data = json.loads(
-            raw.decode("utf-8"),
+            text,
             object_pairs_hook=_object,
             parse_float=_number,
             parse_int=_number,
             parse_constant=_constant,
         )
-    except UnicodeDecodeError:
-        raise Malformed("", "charset", "JSON is UTF-8, and this is not") from None
     except json.JSONDecodeError as error:
         raise Malformed(f"line {error.lineno} column {error.colno}", "syntax", "this is not JSON") from None
-    except _Fault as fault:
-        raise Malformed("", "syntax", str(fault)) from None
+    except _Fault:
+        fault = first_fault(text)
+        assert fault is not None  # the same rules, said once more with the place
+        raise Malformed(fault.pointer, "syntax", fault.why) from None
     except RecursionError:
         raise TooLarge("", "depth", f"nested deeper than {MAX_DEPTH}") from None
     if not isinstance(data, dict | list):
@@ -64,22 +64,19 @@ def parse(raw: bytes) -> Parsed:
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _Fault("a name stands twice in one object")
-    if "" in found or "." in found:
-        raise _Fault("a name may not be empty")
+    if len(found) != len(pairs) or "" in found or "." in found:
+        raise _Fault
     return found
 
 
 def _number(text: str) -> Decimal:
-    exponent = _EXPONENT.search(text)
-    if len(text) > _LONGEST_NUMBER or (exponent and abs(int(exponent[1])) > _LARGEST_EXPONENT):
-        raise _Fault("a number is too long")
+    if too_long(text):
+        raise _Fault
     return Decimal(text)
 
 
-def _constant(text: str) -> Any:
-    raise _Fault("NaN and Infinity are no numbers")
+def _constant(_text: str) -> Any:
+    raise _Fault
 
 
 class _Reading:
@@ -100,7 +97,7 @@ class _Reading:
             if not value:
                 node.state, node.empty = State.EMPTY, "{}"
             for name, item in value.items():
-                self._member(node, clean(name, place), item, f"{place}/{_escaped(name)}", depth + 1)
+                self._member(node, clean(name, place), item, f"{place}/{escaped(name)}", depth + 1)
         elif isinstance(value, list) and value:
             self._items(node, "", value, place, depth + 1)
         elif value is None:
@@ -123,10 +120,6 @@ class _Reading:
             child = Branch(name, repeats=True)
             node.nodes.append(child)
             self.fill(child, item, f"{place}/{index}", depth)
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 def dump(tree: Node) -> bytes:

@@ -21,6 +21,7 @@ XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 XML: Final = "http://www.w3.org/XML/1998/namespace"
 _BUILT_IN: Final = {XSI: "xsi", XML: "xml"}
 _PROLOG: Final = re.compile(rb"<[A-Za-z_]")
+_DECLARED: Final = re.compile(rb"<!DOCTYPE|<!ENTITY")
 
 
 def parse(raw: bytes, namespaces: Mapping[str, str]) -> Parsed:
@@ -32,11 +33,8 @@ def parse(raw: bytes, namespaces: Mapping[str, str]) -> Parsed:
     if raw.count(b"<") > 2 * MAX_NODES:  # before libxml2 makes them all: each element has two at the most
         raise TooLarge("", "count", f"more than {MAX_NODES} places")
     start = _PROLOG.search(raw)
-    if (
-        b"<!DOCTYPE" in raw[: start.start() if start else None]
-        or b"<!ENTITY" in raw[: start.start() if start else None]
-    ):
-        raise Malformed("", "doctype", "a document type or entities may not be declared")
+    if declared := _DECLARED.search(raw[: start.start() if start else None]):
+        raise _no_doctype(raw.count(b"\n", 0, declared.start()) + 1)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False,
         remove_comments=True, remove_pis=True,
@@ -52,9 +50,18 @@ def parse(raw: bytes, namespaces: Mapping[str, str]) -> Parsed:
         raise Malformed("", "syntax", "this is not well-formed XML") from None
     info: Any = root.getroottree().docinfo
     if info.doctype or info.internalDTD is not None:
-        raise Malformed("", "doctype", "a document type or entities may not be declared")
+        raise _no_doctype(_line_of_doctype(raw, info.encoding or "utf-8"))
     prefixes = {address: prefix for prefix, address in namespaces.items()} | _BUILT_IN
     return Parsed(_Reading(prefixes).branch(root, "", 1), (), (info.encoding or "utf-8").lower())
+
+
+def _no_doctype(line: int) -> Malformed:
+    return Malformed(f"line {line}", "doctype", "a document type (DTD) or entities may not be declared; leave them out")
+
+
+def _line_of_doctype(raw: bytes, encoding: str) -> int:
+    """The line, from 1, of a document type in a set of more than one byte a character."""
+    return raw.decode(encoding, "replace").partition("<!DOCTYPE")[0].count("\n") + 1
 
 
 class _Reading:

@@ -38,7 +38,8 @@ class MapDraft:
 
 def canonical_map(name: str, spot: Spot, targets: CodeList) -> MapDraft:
     """A map to one of the canonical lists; codes that cannot be told are listed, not guessed."""
-    draft, written = MapDraft(name, target=targets.name), set()
+    draft = MapDraft(name, target=targets.name)
+    written: dict[str, str] = {}
     system = targets.system.replace("${hub}", HUB_BASE)
     for source, display in _codes(spot).items():
         code = _meaning(source, display, targets)
@@ -46,8 +47,8 @@ def canonical_map(name: str, spot: Spot, targets: CodeList) -> MapDraft:
             draft.unknown.append(source)
             continue
         direction = "in" if code in written else "both"
-        written.add(code)
-        draft.rows.append((source, code, system, display, direction, "equivalent" if direction == "both" else "wider"))
+        shown = written.setdefault(code, display)  # the target's: one code has one display, whatever it is read from
+        draft.rows.append((source, code, system, shown, direction, "equivalent" if direction == "both" else "wider"))
     return draft
 
 

@@ -12,6 +12,7 @@ from adapters.checking.chance import Pick
 from adapters.checking.context import answering
 from adapters.checking.generate import messages
 from adapters.checking.law import Breach, Law
+from adapters.checking.places import bare
 from adapters.checking.samples import SAMPLE_CONTEXT, bundle_text, expected_name, plain
 from adapters.drafting import heads, hints
 from adapters.drafting.codemaps import MapDraft
@@ -21,11 +22,12 @@ from adapters.drafting.planning import Planner, find_child
 from adapters.drafting.rows import Doubt, DraftRow, map_text
 from adapters.drafting.segments import er7_message
 from adapters.drafting.sources import Sources, recognise
-from adapters.drafting.survey import Spot, survey
+from adapters.drafting.survey import Spot, step_of, survey
 from adapters.drafting.words import slug
 from adapters.errors import AdapterError, BrokenPack, Refusal
 from adapters.library import load_pack
 from adapters.mapping import grouping, referring
+from adapters.pack import Bundle
 from adapters.r4.validate import has_errors, validate
 from adapters.tree import Node
 
@@ -113,7 +115,8 @@ class _Drafter:
         planned = Planner(root, self.pack_id, self.maps, skip, strand).plan(child, event)
         self._head_leaves({"leaves": head.leaves})
         if self.sources.codec == "csv":
-            recognise_by = _columns(first, {doubt.place.rpartition("/")[2] for doubt in planned.doubts})
+            unread = {doubt.place.rpartition("/")[2] for doubt in planned.doubts}
+            recognise_by = _columns(first, unread, _identifying(planned.rows))
         return MessageDraft(
             type=type_,
             slug=slug(type_),
@@ -127,7 +130,7 @@ class _Drafter:
             structure=_structure(root) if self.sources.codec in ("xml", "csv") else "",
             schema=self._schema_for(root),
             rows=planned.rows,
-            doubts=[*head.doubts, *planned.doubts],
+            doubts=[doubt for doubt in head.doubts if told_by is None or doubt.place != told_by.place] + planned.doubts,
         )
 
     def _head_leaves(self, head: Mapping[str, Any]) -> None:
@@ -209,6 +212,8 @@ class _Drafter:
             return False
         row = rows.pop(path[-1] - 1)
         message.doubts += [Doubt(place, f"a row was taken out: {why}") for one in row.walk() for place in one.places]
+        if len(path) > 1:
+            _without_idle(message.rows)
         return True
 
     # --- the folder --------------------------------------------------------------------------------------------------
@@ -242,6 +247,7 @@ class _Drafter:
     def result(self, problems: Sequence[str]) -> Drafted:
         """The finished draft; types that can be written back are said to be both in and out."""
         if not problems:
+            self._unread_fields()
             self._both_ways()
         files = self.files(problems)
         if not problems:
@@ -255,6 +261,18 @@ class _Drafter:
                     self.nobody.append(f"{name}: names nobody, so it is refused; it is not among the samples")
         doubts = [(message.type, doubt) for message in self.messages for doubt in message.doubts]
         return Drafted(files, counts(self.messages)[0], doubts, problems, (*self.sources.notes, *self.nobody))
+
+    def _unread_fields(self) -> None:
+        """List the fields of known HL7 segments that no row reads (other syntaxes are gone through place by place)."""
+        pack = load_pack(self.files([]))
+        for message in self.messages if self.sources.codec == "er7" else ():
+            told = {doubt.place for doubt in message.doubts}
+            for name in message.samples:
+                for loss in pack.read(self.sources.messages[name], SAMPLE_CONTEXT).loss:
+                    place = bare(loss.place, "er7")
+                    if place.partition("-")[0] not in told and place not in told:
+                        told.add(place)
+                        message.doubts.append(Doubt(place, "drafts do not read this field; see the pack health/hl7v2"))
 
     def _both_ways(self) -> None:
         """Say `direction: both` of each type that keeps the law, of others why not; and what each may lose."""
@@ -276,12 +294,21 @@ class _Drafter:
                 reading = pack.read(raw, SAMPLE_CONTEXT)
                 for strand in reading.strands:
                     again = pack.read(pack.write(strand.bundle, answering(reading.head)).raw, SAMPLE_CONTEXT)
-                    if len(again.strands) != 1 or plain(again.strands[0].bundle) != plain(strand.bundle):
+                    if len(again.strands) != 1 or _unclaimed(again.strands[0].bundle) != _unclaimed(strand.bundle):
                         return "what is written of a sample is read as something else"
         except AdapterError as fault:
             return f"a sample cannot be written: {fault}"
         _, breaches = self._law(message)
-        return f"{breaches[0].place}: {breaches[0].why}".removeprefix(": ") if breaches else ""
+        if any(breach.why.endswith(f"what makes a {message.type}") for breach in breaches):
+            return (
+                "a message without what it is recognised by cannot be written: let its `when` name a place that is"
+                ' always filled, and give the row of that place `required: "yes"`'
+            )
+        why = f"{breaches[0].place}: {breaches[0].why}".removeprefix(": ") if breaches else ""
+        wanting = (
+            "; let the message say `validate: both`, or that place's row `required`" if ": required: " in why else ""
+        )
+        return why + wanting
 
     def _law(self, message: MessageDraft) -> tuple[Law, list[Breach]]:
         """The law as made messages found it, and how they break it; the cap of losses is what this finds out."""
@@ -289,6 +316,13 @@ class _Drafter:
         own = [self.sources.messages[name] for name in message.samples]
         law = Law(pack, message.type)
         return law, [one for raw in messages(pack, message.type, _in_turn(), _MADE, own) for one in law.check(raw)]
+
+
+def _unclaimed(bundle: Bundle) -> Any:
+    """A bundle without what its sender claims, which a draft may only read."""
+    header, *rest = bundle["entry"]
+    resource = {name: value for name, value in header["resource"].items() if name != "extension"}
+    return plain({**bundle, "entry": [{**header, "resource": resource}, *rest]})
 
 
 def _in_turn() -> Pick:
@@ -340,11 +374,21 @@ def _recognised(codec: str, root: Spot) -> tuple[dict[str, Any], Spot | None]:
     return {"when": {name: "$present"}}, None
 
 
-def _columns(root: Spot, unread: set[str]) -> dict[str, Any]:
-    """How a table is told from others: by two columns that are always filled, and that rows read and write."""
+def _identifying(rows: Sequence[DraftRow]) -> set[str]:
+    """The places that identify somebody or something."""
+    walked = (one for row in rows for one in row.walk())
+    return {
+        row.fields["at"] for row in walked if str(row.fields.get("to")).startswith("identifier") and "at" in row.fields
+    }
+
+
+def _columns(root: Spot, unread: set[str], first: set[str]) -> dict[str, Any]:
+    """How a table is told from others: by two columns that are always filled, and that rows read and write; those that
+    identify somebody `first`."""
     rows = [spot for spot in (root, *root.below()) if any(not below.spots for below in spot.spots.values())]
     found = [leaf for row in rows for leaf in row.spots.values() if sum(leaf.values.values()) == row.count]
     told = [leaf for leaf in found if leaf.name not in unread] or found
+    told.sort(key=lambda leaf: step_of(leaf.name) not in first)
     return {"when": {leaf.place: "$present" for leaf in told[:2]}}
 
 
@@ -390,6 +434,16 @@ def _paths(rows: Sequence[DraftRow], before: tuple[int, ...] = ()) -> Iterable[t
     for number, row in enumerate(rows, 1):
         yield (*before, number), row
         yield from _paths(row.rows or (), (*before, number))
+
+
+def _without_idle(rows: list[DraftRow]) -> None:
+    """Take out blocks in which no row is left that reads a place: they would make something out of constants."""
+    for row in list(rows):
+        if row.rows is not None:
+            _without_idle(row.rows)
+            reads = any({"at", "each"} & set(one.fields) for inner in row.rows for one in inner.walk())
+            if not reads and not row.places:
+                rows.remove(row)
 
 
 def _bare(place: str) -> str:

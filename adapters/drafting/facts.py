@@ -21,14 +21,21 @@ def value_row(place: str, seen: Look, spot: Spot, codes: str) -> dict[str, Any] 
     at = {"at": place}
     if seen.kind == "code" and codes:
         kept = {} if spot.codes else {"unknown": "keep"}
-        return {**at, "to": "valueCodeableConcept.coding", "codes": codes, **kept}
+        return {**at, "to": "valueCodeableConcept.coding", "codes": codes, **kept, **as_number(spot)}
     if seen.kind == "date":
         return {**at, "to": "valueDateTime", "date": list(seen.forms) if len(seen.forms) > 1 else seen.forms[0]}
     if seen.kind == "flag":
         return {**at, "to": "valueBoolean", "bool": flags(spot)}
+    if seen.kind == "number" and spot.whole:
+        return {**at, "to": "valueInteger", "integer": "yes"}
     if seen.kind == "number":
         return {**at, "to": "valueQuantity.value", "decimal": "," if any("," in v for v in spot.values) else "."}
     return None
+
+
+def as_number(spot: Spot) -> dict[str, str]:
+    """What a row says beside when the format has its codes or keys as numbers."""
+    return {"integer": "yes"} if spot.native == {"number"} else {}
 
 
 def flags(spot: Spot) -> dict[str, Any]:

@@ -88,9 +88,10 @@ def _sure(leaf: Spot, head: HeadWord, inside: bool) -> float:
 
 
 def type_of(root: Spot) -> tuple[str, Spot] | None:
-    """A place at the top that says the message's type by one token, and the token."""
+    """A place at the top, or in a header there, that says the message's type by one token, and the token."""
     words = vocabulary()
-    for spot in root.spots.values():
+    inside = (leaf for spot in _upper(root) if _is_head(spot) for leaf in spot.spots.values())
+    for spot in (*root.spots.values(), *inside):
         values = list(spot.values)
         if len(values) == 1 and best_cover(words_of(spot.name), words.type_words, frozenset()) >= 0.9:
             return values[0], spot

@@ -26,6 +26,8 @@ class Hint:
     doc: str = ""
     codes: dict[str, str] = field(default_factory=dict)
     repeats: bool = False
+    whole: bool = False
+    """Whether it is a whole number."""
 
 
 def gather(start: str, fetch: Callable[[str], bytes | None]) -> dict[str, bytes]:
@@ -81,6 +83,7 @@ def _tell(spot: Spot, hint: Hint | None) -> None:
     spot.words = spot.words or words_of(" ".join(hint.doc.split()[:_DOC_WORDS]))
     spot.codes = spot.codes or dict(hint.codes)
     spot.may_repeat = spot.may_repeat or hint.repeats
+    spot.whole = spot.whole or hint.whole
 
 
 # --- XSD -------------------------------------------------------------------------------------------------------------
@@ -151,7 +154,9 @@ def _json_hints(spot: Spot, schema: Any, whole: Any, depth: int) -> None:
         spot.may_repeat = spot.above is not None
         schema = _resolved(schema.get("items", {}), whole)
     doc = schema.get("description") or schema.get("title") or ""
-    _tell(spot, Hint(str(doc), _json_codes(schema)))
+    kinds = schema.get("type")
+    whole = "integer" in (kinds if isinstance(kinds, list) else [kinds])
+    _tell(spot, Hint(str(doc), _json_codes(schema), whole=whole))
     branches = [schema, *(one for key in ("allOf", "oneOf", "anyOf") for one in schema.get(key, ()))]
     for branch in branches:
         branch = _resolved(branch, whole)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from adapters.drafting.survey import Spot
 from adapters.drafting.values import Look, look
 from adapters.drafting.vocabulary import Attribute, Phrase, Role, Vocabulary
-from adapters.drafting.words import best_cover, cover, words_of
+from adapters.drafting.words import best_cover, cover, fold, words_of
 
-_LEAST = 0.3
+_LEAST = 0.4
 _ROLE_LEAST = 0.55
+_WHOLLY = 0.65
+"""How much of a name another meaning has to explain to rule out a poor guess."""
 _BY_CONTAINER = 0.9
 _BY_DOC = 0.35
 _FEW = 12
+_CERTAIN = 0.6
+"""How much of a name has to say a data class; what is unsure is guarded as free text is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,8 @@ class Match:
     role: Role
     attribute: Attribute
     sure: float
+    by_look: bool = False
+    """Whether only the values say so: a place whose name says it goes before."""
 
 
 def spot_look(spot: Spot) -> Look:
@@ -31,10 +38,12 @@ def spot_look(spot: Spot) -> Look:
 
 
 def role_of(spot: Spot, words: Vocabulary) -> Role | None:
-    """What a container is about, by its own name."""
-    own = words_of(spot.name)
-    found = max(words.roles.values(), key=lambda role: best_cover(own, role.phrases, words.noise))
-    return found if best_cover(own, found.phrases, words.noise) >= _ROLE_LEAST else None
+    """What a container is about, by its own name, or by a schema that says hardly anything else of it."""
+    for said in (words_of(spot.name), spot.words):
+        found = max(words.roles.values(), key=lambda role: best_cover(said, role.phrases, words.noise))
+        if best_cover(said, found.phrases, words.noise) >= _ROLE_LEAST:
+            return found
+    return None
 
 
 def match(spot: Spot, chain: tuple[str, ...], role: Role | None, words: Vocabulary) -> Match | None:
@@ -55,10 +64,20 @@ def match(spot: Spot, chain: tuple[str, ...], role: Role | None, words: Vocabula
     for other in words.roles.values():
         if role is None or other.name != role.name:
             found += _of_other(own, other, spot, seen, words)
+            if role is None and chain:  # what a container on the way to the child is about, its leaves are
+                found += [replace(one, sure=_BY_CONTAINER * one.sure)
+                          for one in _of_other((*chain, *own), other, spot, seen, words)]  # fmt: skip
     best = max(found, key=lambda one: one.sure, default=None)
-    if best is not None and best.sure >= _LEAST:
+    if best is not None and best.sure >= _LEAST and not _means_another(own, best, words):
         return best
-    return _by_look(role, seen, words)
+    return _by_look(role, seen, spot, words)
+
+
+def _means_another(own: tuple[str, ...], best: Match, words: Vocabulary) -> bool:
+    """Whether a name that a guess explains in part is all of what its role has not: `quan he` (relation) is
+    no `quan` (district)."""
+    others = (one for one in words.attributes if not one.fits(best.role) and one.name != best.attribute.name)
+    return best.sure < _ROLE_LEAST and any(best_cover(own, one.phrases, words.noise) >= _WHOLLY for one in others)
 
 
 def _by_doc(spot: Spot, attribute: Attribute) -> float:
@@ -86,6 +105,8 @@ def _of_other(own: tuple[str, ...], role: Role, spot: Spot, seen: Look, words: V
                 sure = sure if best_cover(rest, attribute.phrases, words.noise) else 0.0
             else:
                 sure = 0.8 * share if _is_name(attribute, seen) else 0.0
+            if not sure and share >= _ROLE_LEAST and seen.kind == "name" and attribute.name == "whole name":
+                sure = 0.6 * share  # more is said of whom it is about than is known, and the values are names
             sure = max(sure, _BY_CONTAINER * best_cover(own, attribute.phrases, words.noise))
             found.append(Match(role, attribute, sure * fit(attribute, seen, spot)))
     return found
@@ -109,13 +130,22 @@ _BY_LOOK = {
 }
 
 
-def _by_look(role: Role | None, seen: Look, words: Vocabulary) -> Match | None:
+def _by_look(role: Role | None, seen: Look, spot: Spot, words: Vocabulary) -> Match | None:
     """Values that speak for themselves, where a person is spoken of."""
     name, sure = _BY_LOOK.get(seen.kind, ("", 0.0))
+    if not name and _are_sexes(spot, words):
+        name, sure = "gender", 0.5
     attribute = next((one for one in words.attributes if one.name == name), None)
     if attribute is None or role is None or not attribute.fits(role):
         return None
-    return Match(role, attribute, sure)
+    return Match(role, attribute, sure, by_look=True)
+
+
+def _are_sexes(spot: Spot, words: Vocabulary) -> bool:
+    """Whether values are words for male and female, both of them, and for nothing else of that kind."""
+    targets = words.codes["gender"].targets
+    meant = {next((code for code, said in targets.items() if fold(value).lower() in said), "") for value in spot.values}
+    return {"male", "female"} <= meant and "" not in meant
 
 
 _FITS = {
@@ -124,8 +154,15 @@ _FITS = {
 }  # fmt: skip
 
 
+_NO_NUMBERS = ("name", "email", "date", "short-year")
+"""What nobody is numbered by."""
+
+
 def fit(attribute: Attribute, seen: Look, spot: Spot) -> float:
     """How well values suit an attribute: 0 rules it out."""
+    if attribute.value == "id":
+        spaced = seen.kind == "text" and any(" " in value for value in spot.values)
+        return 0.0 if seen.kind in _NO_NUMBERS else 0.3 if spaced or seen.kind == "flag" else 1.0
     if attribute.value == "any":
         return 1.0 if seen.kind not in ("date", "flag") else 0.3
     if seen.kind not in _FITS.get(attribute.value, (attribute.value,)):
@@ -135,10 +172,15 @@ def fit(attribute: Attribute, seen: Look, spot: Spot) -> float:
     return (0.7 if seen.kind == "none" else 1.0) * (seen.sure if seen.kind == "date" else 1.0)
 
 
-def class_of(all_words: tuple[str, ...], words: Vocabulary) -> str:
-    """The data class of a fact that is known by its words only; narrative when they say nothing."""
-    said = {*all_words, *(word.removesuffix("s") for word in all_words)}
-    for data_class, phrases in words.classes:
-        if any(set(phrase) <= said for phrase in phrases):
-            return data_class
-    return "narrative"
+def class_of(names: Sequence[tuple[str, ...]], around: tuple[str, ...], words: Vocabulary) -> tuple[str, str]:
+    """(data class, by what) of a fact: by its own name or its containers' (`names`) when these say hardly more;
+    by any word `around` it where the class guards more than free text's; else `narrative`, which the fewest see."""
+    said = {*around, *(word.removesuffix("s") for word in around)}
+    for known in words.classes:
+        if known.anywhere and any(set(phrase) <= said for phrase in known.phrases):
+            return known.name, "by a word near it"
+        for name in names:
+            singular = tuple(word.removesuffix("s") for word in name)
+            if max(best_cover(one, known.phrases, words.noise) for one in (name, singular)) >= _CERTAIN:
+                return known.name, "by its name"
+    return "narrative", "not said, so that of free text"

@@ -11,14 +11,17 @@ from adapters.drafting.codemaps import MapDraft, canonical_map, list_of, local_m
 from adapters.drafting.matching import Match, class_of, match, role_of, spot_look
 from adapters.drafting.rows import Doubt, Draft, DraftRow, guessed
 from adapters.drafting.survey import Spot, step_of
-from adapters.drafting.values import Look
+from adapters.drafting.values import Look, family_first
 from adapters.drafting.vocabulary import Role, Vocabulary, vocabulary
-from adapters.drafting.words import words_of
+from adapters.drafting.words import best_cover, slug, words_of
+from consent.vocabulary import HUB_BASE
 
 _FOCUS = "MessageHeader.focus[]"
 _SPARE_LINK = "Patient.generalPractitioner[]"
 _KEYS = frozenset({"key", "attribute", "code", "id", "name", "label", "type", "dataelement", "ma", "ten"})
 _VALUES = frozenset({"value", "val", "giatri", "answer"})
+_LEAST_OF_ALL = 0.3
+_SURE_ROLE = 0.8
 _MANY_TIMES = ("name.given", "address.line")
 
 
@@ -107,7 +110,8 @@ class Planner:
             if below is child:
                 block.rows.insert(0, self._child(below, here))
             elif _holds(below, child):
-                self._outside(below, child, replace(here, way=(*here.way, step_of(below.name))), block)
+                words = (*here.words, *words_of(below.name))
+                self._outside(below, child, replace(here, way=(*here.way, step_of(below.name)), words=words), block)
             elif id(below) not in self.skip:
                 self._one(below, here, block)
 
@@ -153,13 +157,52 @@ class Planner:
                 row.fields = {"at" if key == "each" else key: value for key, value in row.fields.items()}
             at = {"each": f"{here.place(spot)}/{step_of(only.name)}"}
         else:
-            self._inside(spot, Here(role), inner)
             at = {"each" if spot.many else "at": here.place(spot)}
+            block.rows += self._told_apart(spot, role, at)
+            self._inside(spot, Here(role), inner)
         if not inner.rows:
             return
         block.rows.append(self._made(role, at, inner, guessed(0.6, role.name), (spot.place,)))
 
-    def _made(self, role: Role, at: Mapping[str, str], inner: Block, note: str, places: tuple[str, ...]) -> DraftRow:
+    def _told_apart(self, spot: Spot, role: Role, at: Mapping[str, str]) -> list[DraftRow]:
+        """Among people of several kinds, those whom a code says to be suspects or reporters: blocks of their own, tried
+        before the others', for they are guarded otherwise."""
+        rows: list[DraftRow] = []
+        for leaf in spot.spots.values() if role.name == "guardian" else ():
+            for name in ("suspect", "reporter"):
+                other = self.words.roles[name]
+                codes = [
+                    code for code, said in leaf.codes.items()
+                    if best_cover(words_of(said), other.phrases, self.words.noise) >= _SURE_ROLE
+                ]  # fmt: skip
+                if codes:
+                    inner = Block()
+                    kept = [one for one in spot.spots.values() if one is not leaf]
+                    for one in kept:
+                        if one.is_leaf and (found := match(one, (), other, self.words)) and found.role is other:
+                            inner.rows.append(self._row(one, step_of(one.name), found))
+                            inner.filled.add(inner.rows[-1].fields["to"])
+                    told = {**at, "when": {step_of(leaf.name): codes if len(codes) > 1 else codes[0]}}
+                    inner.rows.append(self._role_said(leaf, other, codes))
+                    rows.append(self._made(other, told, inner, guessed(0.6, f"{name}, by the code"), (spot.place,)))
+                    for code in codes:  # nobody of those who are left
+                        leaf.codes.pop(code)
+                        leaf.values.pop(code, None)
+        return rows
+
+    def _role_said(self, leaf: Spot, role: Role, codes: list[str]) -> DraftRow:
+        """The code itself, so that a person of whom nothing else is said is there too."""
+        ((path, code),) = role.make["where"].items()
+        system = path.partition("[system=")[2].partition("]")[0].replace("${hub}", HUB_BASE)
+        name = f"codes/{slug(leaf.name)}-{role.name}.csv"
+        directions = ["both", *["in"] * (len(codes) - 1)]
+        self.maps[name] = MapDraft(
+            name, [(one, code, system, "", way, "equal") for one, way in zip(codes, directions, strict=True)]
+        )
+        row = {"at": step_of(leaf.name), "to": "relationship.coding", "codes": name}
+        return DraftRow(row, None, guessed(0.6, role.name), (leaf.place,))
+
+    def _made(self, role: Role, at: Mapping[str, Any], inner: Block, note: str, places: tuple[str, ...]) -> DraftRow:
         make = dict(role.make)
         if make.get("link") in self.links and make["make"] == "Organization":
             make["link"] = _SPARE_LINK
@@ -174,13 +217,13 @@ class Planner:
             for path, value in role.constants.items()
             if path not in inner.filled
         ]
-        return DraftRow(fields, constants + sorted(inner.rows, key=lambda row: row.order), note, places)
+        return DraftRow(fields, constants + sorted(inner.rows, key=lambda row: row.order), note, places, _order(role))
 
     def _part(self, role: Role, block: Block) -> Block:
         """The block of a role that leaves name in their own words: it keeps the cursor."""
         if role.name not in block.parts:
             inner = Block()
-            row = DraftRow({}, inner.rows, guessed(0.5, f"{role.name}, by its columns"))
+            row = DraftRow({}, inner.rows, guessed(0.5, f"{role.name}, by its columns"), order=_order(role))
             block.parts[role.name] = (row, inner)
             block.rows.append(row)
         return block.parts[role.name][1]
@@ -194,7 +237,20 @@ class Planner:
     # --- leaves ------------------------------------------------------------------------------------------------------
 
     def _leaf(self, spot: Spot, here: Here, block: Block) -> None:
+        if counts_rows(spot, self.words):
+            self._doubt(spot, "counts the records, and says nothing of anybody")
+            return
+        if self._is_consent(spot, here):
+            claim = {"at": here.place(spot), "claim": "consent", "class": "referral"}
+            claim |= {"direction": "in"} if "bool" in spot.native else {}  # a claim is kept as text
+            block.rows.append(DraftRow(claim, None, guessed(0.6, "a claim of consent, no permission"), (spot.place,)))
+            return
         found = match(spot, here.words, here.role, self.words)
+        if found is not None and found.by_look and self._said_elsewhere(spot, here, found):
+            self._doubt(spot, _why(spot_look(spot)))
+            return
+        if found is None and self._relationship(spot, here, block):
+            return
         if found is not None and found.role.kind == "words" and not spot.values:
             self._doubt(spot, _why(spot_look(spot)))
             return
@@ -216,8 +272,49 @@ class Planner:
             self._doubt(spot, f"a second place that looks like {found.attribute.name}")
         else:
             home.filled |= {target, said}
-            home.rows.append(row)
+            home.rows += [row, *_apart(row, spot)]
         self._finish(block)
+
+    def _is_consent(self, spot: Spot, here: Here) -> bool:
+        """Whether a flag says that somebody consented."""
+        names = (words_of(spot.name), (*here.words, *words_of(spot.name)))
+        said = any(best_cover(name, self.words.consent, self.words.noise) >= 0.5 for name in names)
+        return said and spot_look(spot).kind == "flag" and not spot.many
+
+    def _said_elsewhere(self, spot: Spot, here: Here, found: Match) -> bool:
+        """Whether a place beside this one says by its name what this one only looks like."""
+        beside = spot.above.spots.values() if spot.above is not None else ()
+        others = (match(other, here.words, here.role, self.words) for other in beside if other is not spot)
+        return any(
+            m is not None and not m.by_look and m.role is found.role and m.attribute is found.attribute for m in others
+        )
+
+    def _relationship(self, spot: Spot, here: Here, block: Block) -> bool:
+        """A relationship to the child that does not say whose: that of the person whom the place before it names."""
+        if here.role is None or here.role.name != "child" or spot.above is None:
+            return False
+        beside = list(spot.above.spots.values())
+        number = next(index for index, other in enumerate(beside) if other is spot)
+        before = match(beside[number - 1], here.words, here.role, self.words) if number else None
+        role = self.words.roles["guardian"] if before is None else before.role
+        found = match(spot, here.words, role, self.words)
+        if (
+            found is None
+            or found.role is not role
+            or found.attribute.name != "relationship"
+            or spot_look(spot).kind == "date"
+        ):
+            return False
+        if before is None or role.kind != "person" or role.name == "child" or found.by_look:
+            self._doubt(spot, "a relationship to the child: whose?")
+            return True
+        home = self._part(role, block)
+        row = self._row(spot, here.place(spot), replace(found, sure=_LEAST_OF_ALL))
+        if row.fields.get("codes") and "relationship" not in {said.removeprefix("attribute ") for said in home.filled}:
+            home.filled |= {row.fields["to"], "attribute relationship"}
+            home.rows.append(row)
+            self._finish(block)
+        return True
 
     def _row(self, spot: Spot, place: str, found: Match) -> DraftRow:
         attribute, seen = found.attribute, spot_look(spot)
@@ -225,22 +322,33 @@ class Planner:
         many = base["to"] in ("telecom", "payload", *_MANY_TIMES) and spot.many
         row: dict[str, Any] = {"each" if many else "at": place, **base}
         if attribute.codes:
-            row |= self._canonical(spot, attribute.codes)
+            row |= self._canonical(spot, attribute.codes, str(base["to"]))
         elif attribute.coded_row and (spot.codes or seen.kind in ("code", "flag", "number")) and len(spot.values) <= 40:
             row |= {**attribute.coded_row, "codes": self._local(spot), "unknown": "keep"}
         elif attribute.value == "date" and seen.forms:
             row["date"] = list(seen.forms) if len(seen.forms) > 1 else seen.forms[0]
         elif attribute.value == "date":
             row["date"] = "iso"
+        if row.get("codes") or (attribute.value == "id" and not row.get("rows")):
+            row |= facts.as_number(spot)
         if attribute.data_class:
             row["class"] = attribute.data_class
         if attribute.label:
             row["label"] = attribute.label
         return DraftRow(row, None, guessed(found.sure, attribute.name), (spot.place,), attribute.order)
 
-    def _canonical(self, spot: Spot, codes: str) -> dict[str, Any]:
+    def _canonical(self, spot: Spot, codes: str, to: str) -> dict[str, Any]:
+        """A code map to a canonical list; where no code can be told, to the agency's own, if the place takes any."""
         name = map_name(spot, codes, self.maps)
-        drafted = self.maps[name] = canonical_map(name, spot, list_of(codes))
+        drafted = canonical_map(name, spot, list_of(codes))
+        if not drafted.rows and to.endswith("coding"):
+            said = ", ".join(drafted.unknown[:8]) + (", ..." if len(drafted.unknown) > 8 else "")
+            self._doubt(
+                spot,
+                f"nothing tells what these codes mean: {said} (kept as the agency's own; the hub's are {codes})",
+            )
+            return {"codes": self._local(spot), "unknown": "keep"}
+        self.maps[name] = drafted
         if drafted.unknown:
             said = ", ".join(drafted.unknown[:8]) + (", ..." if len(drafted.unknown) > 8 else "")
             self._doubt(spot, f"{name}: nothing tells what these codes mean: {said} (kept as they are)")
@@ -264,13 +372,16 @@ class Planner:
         if value is None:
             self._doubt(spot, _why(seen))
             return
-        data_class = class_of(words, self.words)
-        why = f"a coded fact; class by its words: {data_class}"
+        data_class, by = class_of((words_of(spot.name), here.words), words, self.words)
+        why = f"a coded fact; class {by}: {data_class}"
         block.rows.append(facts.fact(self.pack_id, here.place(spot), spot, data_class, value, why))
 
     def _doubt(self, spot: Spot, why: str) -> None:
         if not spot.name.startswith("@xsi:"):
-            self.draft.doubts.append(Doubt(spot.place, why))
+            around = (*(word for name in spot.way for word in words_of(name)), *spot.words)
+            data_class, _ = class_of((words_of(spot.name),), around, self.words)
+            more = f"; if it is mapped, its class is {data_class}, by its words" if data_class in _GUARDED else ""
+            self.draft.doubts.append(Doubt(spot.place, why + more))
 
     def _speaks_of(self, spot: Spot, here: Here) -> bool:
         """Whether a container that may repeat, and does not, says attributes of what is around it."""
@@ -286,19 +397,24 @@ class Planner:
         """An Observation of each repeat: when, and what was found, as components."""
         inner = Block()
         self._thing_rows(spot, Here(here.role), inner)
-        if not inner.rows:
+        if not any(row.fields.get("to") == "component" for row in inner.rows):
+            for row in inner.rows:
+                self.draft.doubts += [
+                    Doubt(place, "a date of something that is said in words only") for place in row.places
+                ]
             return
         leaves = [word for leaf in spot.leaves() for word in words_of(leaf.name)]
         words = (*words_of(spot.name), *here.words, *spot.words, *leaves)
         dates = [path for path in ("effectiveDateTime", "effectivePeriod.start") if path in inner.filled]
-        data_class = class_of(words, self.words)
+        coded = ["component.valueCodeableConcept.coding.code"] if _coded(inner.rows) else []
+        data_class, by = class_of((words_of(spot.name), here.words), words, self.words)
         fields = {
             "each": here.place(spot), "make": "Observation", "link": "Observation.subject", "class": data_class,
-            "key": [{"of": "child", "by": ["code.coding.code", *dates]} if dates else {"of": "child"}],
+            "key": [{"of": "child", "by": ["code.coding.code", *dates, *coded]} if dates or coded else {"of": "child"}],
             "where": {f"code.coding[system=${{hub}}/CodeSystem/local/{self.pack_id}/fact].code": _slug(spot)},
         }  # fmt: skip
         rows = [DraftRow({"to": "status", "default": "unknown"}), *inner.rows]
-        note = guessed(facts.FACT, f"a fact in several parts; class by its words: {data_class}")
+        note = guessed(facts.FACT, f"a fact in several parts; class {by}: {data_class}")
         block.rows.append(DraftRow(fields, rows, note, (spot.place,)))
 
     def _thing_rows(self, spot: Spot, here: Here, block: Block) -> None:
@@ -358,6 +474,40 @@ class Planner:
             row.fields = {"each": place, "when": {step_of(key): code}}
 
 
+def _apart(row: DraftRow, spot: Spot) -> list[DraftRow]:
+    """The parts of a whole name that has its family name before a comma: read only, the whole name says them."""
+    if row.fields.get("to") != "name.text" or not spot.values or not all(map(family_first, spot.values)):
+        return []
+    parts = (("family", "$trim($substringBefore($, ','))"), ("given", "$trim($substringAfter($, ','))"))
+    return [
+        DraftRow(
+            {"at": row.fields["at"], "to": f"name.{name}", "jsonata": {"read": said}, "direction": "in"}, None,
+            guessed(0.6, f"{name} name, by the comma"), (spot.place,), row.order,
+        )
+        for name, said in parts
+    ]  # fmt: skip
+
+
+def _order(role: Role) -> int:
+    """Blocks without a `where` stand behind those with one: on the way out the first that matches takes each."""
+    return 9 if "where" in role.make or role.kind != "person" else 10
+
+
+def _coded(rows: list[DraftRow]) -> bool:
+    """Whether a component says a code."""
+    return any("valueCodeableConcept" in str(inner.get("to")) for row in rows for inner in row.fields.get("rows", ()))
+
+
+_GUARDED = frozenset({"shelter-location", "sexual-health", "mental-health"})
+
+
+def counts_rows(spot: Spot, words: Vocabulary) -> bool:
+    """Whether a column of a file numbers its records: called so, or 1, 2, 3 from the first."""
+    values = list(spot.values)
+    named = words_of(spot.name) in words.row_numbers
+    return spot.name != "" and named and all(value.isdigit() for value in values) and bool(values)
+
+
 _CHILDS = frozenset({"child", "case", "visit", "allegation", "diagnosis", "request"})
 
 
@@ -393,6 +543,7 @@ def _why(seen: Look) -> str:
         "none": "empty in the samples", "date": "a date of something", "flag": "yes or no to something",
         "number": "a number of something", "code": "codes of something", "text": "free text, or names of something",
         "name": "a name of somebody",
+        "short-year": "dates whose year has two digits, which says no century: ask for four",
     }  # fmt: skip
     return said.get(seen.kind, f"looks like {seen.kind}")
 
@@ -435,7 +586,30 @@ def find_child(root: Spot) -> Spot | None:
         several = len(spot.spots) > 1
         if score >= 2 and (best is None or (score, several) > best[:2]):
             best = (score, several, spot)
-    return best[2] if best is not None else None
+    return _inmost(best[2], words) if best is not None else None
+
+
+def _inmost(spot: Spot, words: Vocabulary) -> Spot:
+    """The container in a place that says most of what that place says of a child, as long as there is one."""
+    role = words.roles["child"]
+    while True:
+        said = _attributes(spot, role, words)
+        inner = [one for one in spot.spots.values() if one.spots and not one.many and not one.referred]
+        inner = [one for one in inner if role_of(one, words) in (None, role) and not _keys_and_values(one)]
+        found = [one for one in inner if len(_attributes(one, role, words)) >= max(_MOST_OF * len(said), 2)]
+        if len(found) != 1 or not any(name in _WHO for name in _attributes(found[0], role, words)):
+            return spot
+        spot = found[0]
+
+
+_MOST_OF = 0.6
+_WHO = frozenset({"personal number", "record number", "student number", "insurance card", "birth date"})
+
+
+def _attributes(spot: Spot, role: Role, words: Vocabulary) -> set[str]:
+    """What leaves near a spot say of a child."""
+    found = (match(leaf, _chain(leaf, spot), role, words) for leaf in _near(spot))
+    return {m.attribute.name for m in found if m is not None and m.role.name == "child"}
 
 
 def _near(spot: Spot, depth: int = 0) -> Iterable[Spot]:

@@ -58,17 +58,20 @@ def _rows(name: str, said: Mapping[str, Any], trees: Sequence[Node], maps: dict[
     role = vocabulary().roles[said["role"]]
     start = {} if "link" in role.make else {"link": "MessageHeader.focus[]"}
     fields = {"each" if said.get("each") else "at": name, **role.make, **start}
-    inner = [DraftRow({"to": path, "default": value}) for path, value in role.constants.items()]
+    said_here = {row["to"] for row in said["rows"]}
+    inner = [DraftRow({"to": to, "default": value}) for to, value in role.constants.items() if to not in said_here]
     for raw in said["rows"]:
         row = dict(raw)
         if row.get("codes"):
             row |= _codes(row["codes"], str(row.get("at")), trees, maps)
+        if row["to"] in role.constants:
+            row["default"] = role.constants[row["to"]]
         inner.append(DraftRow(row, None, guessed(0.8, "HL7 v2"), (str(row.get("at") or row.get("each")),)))
     return DraftRow(fields, inner, guessed(0.8, role.name), (name,))
 
 
 def _codes(name: str, place: str, trees: Sequence[Node], maps: dict[str, MapDraft]) -> dict[str, str]:
-    spot = Spot(place)
+    spot = Spot(place, codes=dict(vocabulary().er7_tables.get(name, {})))
     for tree in trees:
         segment, _, rest = place.partition("-")
         for node in tree.all(segment):

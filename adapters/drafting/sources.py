@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -122,7 +120,7 @@ def _csv(samples: Mapping[str, bytes]) -> Sources:
             notes.append(f"{name}: is not UTF-8; read as {charset}, {sure}")
     messages = dict(samples)
     if len(samples) > 1 and _differ(samples, charset):
-        messages = {"set.zip": pack_files(samples)}
+        messages = {"set.zip": csv_codec.zipped(samples)}
     return Sources("csv", messages, charset, {}, tuple(notes))
 
 
@@ -147,12 +145,3 @@ def _differ(samples: Mapping[str, bytes], charset: str) -> bool:
         headings.append({cell.name for cell in rows[0].children()} if rows else set())
     first = headings[0]
     return any(2 * len(first & other) < max(len(first), len(other), 1) for other in headings[1:])
-
-
-def pack_files(files: Mapping[str, bytes]) -> bytes:
-    """Several files as one ZIP, the same bytes each time."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, raw in files.items():
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), raw)
-    return out.getvalue()

@@ -36,6 +36,8 @@ class Spot:
     doc: str = ""
     codes: dict[str, str] = field(default_factory=dict)
     """Codes that a schema allows, with what it says of each."""
+    whole: bool = False
+    """Whether a schema says that it is a whole number."""
     records: list[dict[str, str]] = field(default_factory=list)
     """Of a repeated container: the plain values of each repeat, by name (for lists of keys and values)."""
 

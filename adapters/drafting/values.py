@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from adapters.drafting.vocabulary import vocabulary
+from adapters.drafting.words import fold
 from adapters.mapping import dates
 
 DATE_FORMS = (
     "iso", "yyyyMMdd", "yyyyMMddHHmm", "yyyyMMddHHmmss", "dd/MM/yyyy", "dd/MM/yyyy HH:mm", "dd/MM/yyyy HH:mm:ss",
     "dd-MM-yyyy", "dd.MM.yyyy", "yyyy/MM/dd", "yyyy/MM/dd HH:mm", "HH:mm dd/MM/yyyy", "MM/dd/yyyy", "MM/dd/yyyy HH:mm",
+    "dd-MMM-yyyy", "dd MMM yyyy", "dd/MMM/yyyy", "MMM dd, yyyy", "MMM dd yyyy", "dd MMMM yyyy", "MMMM dd, yyyy",
+    "dd tháng MM năm yyyy", "ngày dd tháng MM năm yyyy",
 )  # fmt: skip
+_SHORT_YEAR = re.compile(r"\d{1,2}([-/. ])(\d{1,2}|[A-Za-z]{3,9})\1\d{2}")
 _BARE_YEAR = re.compile(r"\d{4}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"(\+?84|0)[\d .()-]{8,13}|\+?[\d .()-]{8,16}")
@@ -30,7 +34,8 @@ class Look:
     """What the distinct values of a place have in common."""
 
     kind: str
-    """``none``, ``date``, ``flag``, ``ni``, ``card``, ``email``, ``phone``, ``number``, ``name``, ``code``, ``text``"""
+    """``none``, ``date``, ``short-year``, ``flag``, ``ni``, ``card``, ``email``, ``phone``, ``number``, ``name``,
+    ``code``, ``text``"""
     forms: tuple[str, ...] = ()
     """Date formats, in the order in which they are tried."""
     sure: float = 1.0
@@ -47,7 +52,7 @@ def look(values: Sequence[str], count: int = 0, codes: frozenset[str] = frozense
     forms = date_forms(said)
     if forms and not all(_BARE_YEAR.fullmatch(value) for value in said):
         return Look("date", forms, 0.7 if _ambiguous(said, forms) else 1.0)
-    for kind, pattern in (("ni", _PERSONAL), ("card", _CARD), ("email", _EMAIL)):
+    for kind, pattern in (("ni", _PERSONAL), ("card", _CARD), ("email", _EMAIL), ("short-year", _SHORT_YEAR)):
         if all(pattern.fullmatch(value) for value in said):
             return Look(kind)
     if _is_flag(said):
@@ -59,7 +64,7 @@ def look(values: Sequence[str], count: int = 0, codes: frozenset[str] = frozense
     if all(vietnamese_name(value) for value in said):
         return Look("name")
     if all(_CODE.fullmatch(value) for value in said) and len(said) <= _MOST_CODES:
-        repeated = count >= 2 * len(said) or len(said) == 1
+        repeated = count >= 2 * len(said) > 1
         return Look("code", sure=0.9 if repeated else 0.5)
     return Look("text")
 
@@ -98,13 +103,22 @@ def _is_flag(values: Sequence[str]) -> bool:
 
 
 def vietnamese_name(text: str) -> bool:
-    """Whether a text looks like a Vietnamese name: a known family name and two to five words with capitals."""
-    words = text.split()
+    """Whether a text looks like a Vietnamese name: a known family name, with its tone marks or without, and two to five
+    words with capitals; perhaps with a comma behind the family name."""
+    words = text.replace(",", " ").split()
+    known = vocabulary().family_names
     return (
         2 <= len(words) <= 5
-        and words[0].lower() in vocabulary().family_names
+        and (words[0].lower() in known or fold(words[0]).lower() in {fold(name) for name in known})
         and all(word[0].isupper() for word in words)
+        and (text.count(",") == 0 or family_first(text))
     )
+
+
+def family_first(text: str) -> bool:
+    """Whether a name says its family name before a comma: ``NGUYEN, THI HOA``."""
+    family, comma, given = text.partition(",")
+    return bool(comma and family.strip() and given.strip()) and "," not in given
 
 
 def plain(value: object) -> str:

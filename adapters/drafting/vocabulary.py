@@ -76,6 +76,16 @@ class CodeList:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassWords:
+    """What says that a fact is of a data class."""
+
+    name: str
+    phrases: tuple[Phrase, ...]
+    anywhere: bool
+    """Also in what stands around the fact, not in its name alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Vocabulary:
     """Everything that drafting knows of words."""
 
@@ -86,12 +96,16 @@ class Vocabulary:
     attributes: tuple[Attribute, ...]
     head_containers: tuple[Phrase, ...]
     head_words: tuple[HeadWord, ...]
+    row_numbers: tuple[Phrase, ...]
+    consent: tuple[Phrase, ...]
     type_words: tuple[Phrase, ...]
     events: tuple[tuple[str, tuple[Phrase, ...]], ...]
-    classes: tuple[tuple[str, tuple[Phrase, ...]], ...]
+    classes: tuple[ClassWords, ...]
     codes: Mapping[str, CodeList]
     free_text: str
     er7: Mapping[str, Any]
+    er7_tables: Mapping[str, Mapping[str, str]]
+    """Code list -> HL7's own codes with what the standard calls them."""
 
 
 def _phrases(raw: list[str]) -> tuple[Phrase, ...]:
@@ -115,12 +129,17 @@ def vocabulary() -> Vocabulary:
         head_words=tuple(
             HeadWord(said["leaf"], _phrases(said["words"]), said.get("value", "")) for said in raw["head"]["leaves"]
         ),
+        consent=_phrases(raw["consent"]),
+        row_numbers=_phrases(raw["row-numbers"]),
         type_words=_phrases(raw["type-words"]),
         events=tuple((said["event"], _phrases(said["words"])) for said in raw["events"]),
-        classes=tuple((said["class"], _phrases(said["words"])) for said in raw["classes"]),
+        classes=tuple(
+            ClassWords(said["class"], _phrases(said["words"]), said.get("anywhere") == "yes") for said in raw["classes"]
+        ),
         codes={name: _codes(name, said) for name, said in raw["codes"].items()},
         free_text=raw["free-text"],
         er7=raw["er7"],
+        er7_tables=raw["er7-tables"],
     )
 
 

@@ -1,12 +1,14 @@
 """Dates and times between an agency's patterns and FHIR's, without inventing a time or a zone silently.
 
-A pattern is made of ``yyyy MM dd HH mm ss SSS zzz`` and literals; ``hl7`` (YYYY[MM[DD[HHMM[SS[.S]]]]][+ZZZZ]),
-``hl7-day`` (YYYY[MM[DD]], its DT) and ``iso`` are built in. A local time is one of the context's zone.
+A pattern is made of ``yyyy MM dd HH mm ss SSS zzz``, English month names (``MMM`` Jan, ``MMMM`` January) and literals;
+``hl7`` (YYYY[MM[DD[HHMM[SS[.S]]]]][+ZZZZ]), ``hl7-day`` (YYYY[MM[DD]], its DT) and ``iso`` are built in. A local time
+is one of the context's zone.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from functools import cache, lru_cache
@@ -25,9 +27,15 @@ _ISO = re.compile(
     r"(?:[T ](?P<HH>\d{2}):(?P<mm>\d{2})(?::(?P<ss>\d{2})(?P<SSS>\.\d{1,9})?)?)?)?)?"
     r"(?P<zzz>Z|[+-]\d{2}:?\d{2})?"
 )
-_PARTS = {"yyyy": r"\d{4}", "MM": r"\d{1,2}", "dd": r"\d{1,2}", "HH": r"\d{1,2}", "mm": r"\d{2}", "ss": r"\d{2}",
-          "SSS": r"\.?\d{1,9}", "zzz": r"Z|[+-]\d{2}:?\d{2}"}  # fmt: skip
-_TOKEN = re.compile("yyyy|MM|dd|HH|mm|ss|SSS|zzz")
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+           "December")  # fmt: skip
+_SHORT_MONTHS = tuple(month[:3] for month in _MONTHS)
+_PARTS = {
+    "yyyy": r"\d{4}", "MMMM": f"(?i:{'|'.join(_MONTHS)})", "MMM": f"(?i:{'|'.join(_SHORT_MONTHS)})", "MM": r"\d{1,2}",
+    "dd": r"\d{1,2}", "HH": r"\d{1,2}", "mm": r"\d{2}", "ss": r"\d{2}", "SSS": r"\.?\d{1,9}",
+    "zzz": r"Z|[+-]\d{2}:?\d{2}",
+}  # fmt: skip
+_TOKEN = re.compile("yyyy|MMMM|MMM|MM|dd|HH|mm|ss|SSS|zzz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +70,10 @@ def _pattern(form: str) -> re.Pattern[str]:
         return _ISO
     out, position, seen = "", 0, set()
     for match in _TOKEN.finditer(form):
-        if match[0] in seen:
+        part = match[0].replace("MMMM", "MM").replace("MMM", "MM")
+        if part in seen:
             raise BrokenPack(f"date pattern {form}: {match[0]} stands twice")
-        seen.add(match[0])
+        seen.add(part)
         out += re.escape(form[position : match.start()]) + f"(?P<{match[0]}>{_PARTS[match[0]]})"
         position = match.end()
     if not seen & {"yyyy", "HH"}:
@@ -87,7 +96,7 @@ def parse(text: str, forms: tuple[str, ...]) -> Moment | None:
         said = {name: value or "" for name, value in match.groupdict().items()}
         moment = Moment(
             said.get("yyyy", ""),
-            said.get("MM", "").rjust(2, "0") if said.get("MM") else "",
+            _month(said),
             said.get("dd", "").rjust(2, "0") if said.get("dd") else "",
             said.get("HH", "").rjust(2, "0") if said.get("HH") else "",
             said.get("mm", ""),
@@ -98,6 +107,13 @@ def parse(text: str, forms: tuple[str, ...]) -> Moment | None:
         if _exists(moment):
             return moment
     return None
+
+
+def _month(said: Mapping[str, str]) -> str:
+    """The month's number, also of its name; "" when none is said."""
+    if name := said.get("MMMM") or said.get("MMM"):
+        return f"{_SHORT_MONTHS.index(name[:3].capitalize()) + 1:02d}"
+    return said["MM"].rjust(2, "0") if said.get("MM") else ""
 
 
 def _zone(text: str) -> str:
@@ -173,9 +189,11 @@ def from_fhir(text: str, form: str) -> str | None:
         return moment.year + moment.month + moment.day
     if form == "iso":
         return text
+    month = int(moment.month or 13) - 1
     parts = {
-        "yyyy": moment.year, "MM": moment.month, "dd": moment.day, "HH": moment.hour, "mm": moment.minute,
-        "ss": moment.second, "SSS": moment.fraction.lstrip("."), "zzz": moment.zone,
+        "yyyy": moment.year, "MMMM": (*_MONTHS, "")[month], "MMM": (*_SHORT_MONTHS, "")[month], "MM": moment.month,
+        "dd": moment.day, "HH": moment.hour, "mm": moment.minute, "ss": moment.second,
+        "SSS": moment.fraction.lstrip("."), "zzz": moment.zone,
     }  # fmt: skip
     if any(not parts[token] for token in _TOKEN.findall(form) if token not in ("SSS", "zzz")):
         return None

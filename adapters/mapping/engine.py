@@ -151,7 +151,8 @@ class RowPack:
             if said:
                 fields[leaf.name] = said
         if message is None or message.direction == "out":
-            raise Unsupported(self._type_place(), "unsupported", f"{self._type_said(tree)} is not spoken here")
+            why = f"{self._type_said(tree)} is not spoken here{self._spoken(dialect)}"
+            raise Unsupported(self._type_place(), "unsupported", why)
         key = "|".join(self._leaf(tree, place, nodes) for place in self.key)
         head = Head(
             type=message.type,
@@ -234,6 +235,14 @@ class RowPack:
         plain = said.isascii() and len(said) <= 60 and all(char.isalnum() or char in "^_:-." for char in said)
         return said if said and plain else "this message type"
 
+    def _spoken(self, dialect: str) -> str:
+        """What makes a message one of the types that are; of HL7 v2 its own header says the type."""
+        told = [message.told for message in self.dialects[dialect].messages if message.direction != "out"]
+        if self.codec.name == "er7" or not told:
+            return ""
+        more = f", and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+        return f"; spoken are {', '.join(told[:_TOLD])}{more}"
+
     def _env(self, message: Message) -> Env:
         material = Material(self.id, self.codec.name, message.shapes, self.codes)
         return Env(material, (Cursor(self.codec.name, message.grammar),))
@@ -286,6 +295,8 @@ def _head_steps(codec: str, place: str) -> tuple[str, ...]:
     return places.parse(place, (Cursor(codec),)).steps
 
 
+_TOLD = 6
+"""Message types named when another one came."""
 _NOT_MEANT = ("event", "type", "structure")
 """Faults of a type that was not meant for the bundle: one that was says better why it cannot be written."""
 

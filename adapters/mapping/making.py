@@ -14,6 +14,13 @@ from adapters.mapping.rows import Row
 from adapters.mapping.walk import label_codings
 from adapters.mapping.ways import Find, finder
 from adapters.r4 import table
+from consent.vocabulary import HUB_BASE, DataClass
+
+_PERSON_ROLES = f"{HUB_BASE}/CodeSystem/person-role"
+_CLASS_OF_ROLE = {
+    "alleged-perpetrator": DataClass.ALLEGED_PERPETRATOR.value,
+    "reporter": DataClass.REPORTER_IDENTITY.value,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,16 @@ def _item(row: Row, env: Env, holder: str, steps: tuple[Step, ...]) -> str:
     if env.resource != holder:
         raise row.fail(f"item needs the block around to make the {holder} that holds it")
     return paths.parse(".".join(step.name for step in steps[:-1]), holder).node
+
+
+def may_say(made: Making, resource: Json) -> bool:
+    """Whether a row may say a person: who is alleged to have harmed, or who reported, is said by rows of that class
+    alone, never as one of the family (`adapters/canonical.md`, RelatedPerson)."""
+    if made.type != "RelatedPerson":
+        return True
+    codings = (coding for one in resource.get("relationship", ()) for coding in one.get("coding", ()))
+    roles = {coding.get("code") for coding in codings if coding.get("system") == _PERSON_ROLES}
+    return all(made.data_class == _CLASS_OF_ROLE[role] for role in roles & _CLASS_OF_ROLE.keys())
 
 
 def item_tests(made: Making) -> tuple[paths.Test, ...]:

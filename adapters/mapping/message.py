@@ -25,6 +25,9 @@ class HeadLeaf:
     date: tuple[str, ...] = ()
 
 
+_SIGNS: dict[tuple[str, ...], str] = {("$present",): "there", ("$absent",): "not there"}
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message type of a manifest."""
@@ -51,6 +54,14 @@ class Message:
     group: tuple[Step, ...] = ()
     refs: tuple[str, str] | None = None
     """What a node says that stands elsewhere, and what names the content that stands there."""
+
+    @property
+    def told(self) -> str:
+        """Its type and what it is recognised by, in words: ``Roster-1.2 (roles.csv/row/role is there)``."""
+        signs = [f"the root is {self.root}"] if self.root else []
+        for place, values in self.when.items():
+            signs.append(f"{place} is {_SIGNS.get(values) or ' or '.join(values)}")
+        return f"{self.type} ({', '.join(signs)})" if signs else self.type
 
     def says(self, event: Event) -> bool:
         """Whether it is written for this event."""

@@ -110,35 +110,61 @@ class Schema:
         return [(pointer, f"breaks the agreed schema: {fault.validator}{missing}", bool(missing))]
 
     def _wanting(self, document: Any, fault: Any) -> str:
-        """The element whose absence is the fault, by the message's own prefix; "" when the fault is another.
+        """The element whose absence is the fault, by the message's own prefix; "an element" when any of several would
+        do; "" when the fault is another.
 
         What stands before its time is in its place once all that has to come before it is put there: then that was
         missing, else it stands where it may not.
         """
-        names, prefixes = _expected(fault), {name: uri for name, uri in document.nsmap.items() if name}
-        if len(names) > 1 and "Missing child" in fault.message:
-            return "an element"  # one of several, and nothing is out of place
-        if not names or "Missing child" in fault.message:
-            return _prefixed(names[0], document) if names else ""
-        assert self._xsd is not None
+        names, wildcard = _expected(fault)
+        if "Missing child" in fault.message:
+            return _prefixed(names[0], document) if len(names) == 1 and not wildcard else _ANY
+        if not names:
+            return ""
+        prefixes = {name: uri for name, uri in document.nsmap.items() if name}
         found = document.xpath(fault.path, namespaces=prefixes) if fault.path else []
         if not found:
-            return _prefixed(names[-1], document)
-        here, missing = found[0], _prefixed(names[-1], document)
+            return _ANY
+        here, put = found[0], []
         for _ in range(_MOST_WANTING):
-            here.addprevious(etree.Element(names[-1]))
-            self._xsd.validate(document)
-            log: Any = self._xsd.error_log
-            path = document.getroottree().getpath(here)
-            again = [one for one in log if one.path == path and "not expected" in one.message]
-            if not again:
-                return missing
-            names = _expected(again[0])
+            put.append((etree.Element(names[-1]), names))
+            here.addprevious(put[-1][0])
+            again = self._unexpected(document, here)
+            if again is None:
+                return self._needed(document, here, put)
+            names, _ = _expected(again)
             if not names:
                 break
         return ""
 
+    def _unexpected(self, document: Any, *elements: Any) -> Any:
+        """The fault that one of some elements stands before its time; None when none does."""
+        assert self._xsd is not None
+        self._xsd.validate(document)
+        log: Any = self._xsd.error_log
+        paths = {document.getroottree().getpath(element) for element in elements}
+        return next((one for one in log if one.path in paths and "not expected" in one.message), None)
 
+    def _needed(self, document: Any, here: Any, put: list[tuple[Any, list[str]]]) -> str:
+        """The first of the elements put before `here` without which something stands before its time: those before it
+        were not missing (libxml2 names no more than ten, and of these the optional ones first)."""
+        for number, (node, names) in enumerate(put):
+            rest = [one for one, _ in put[number + 1 :]]
+            after, parent = node.getnext(), node.getparent()
+            parent.remove(node)
+            if self._unexpected(document, *rest, here) is None:
+                continue
+            for other in names[:-1]:
+                instead = etree.Element(other)
+                after.addprevious(instead)
+                if self._unexpected(document, instead, *rest, here) is None:
+                    return _ANY
+                parent.remove(instead)
+            return _prefixed(node.tag, document)
+        return ""
+
+
+_ANY = "an element"
 _MOST_WANTING = 20
 """How many elements are tried before one that stands before its time."""
 _RULES = {
@@ -169,11 +195,12 @@ def _rule(name: str) -> str:
     return next((said for part, said in _RULES.items() if part in name), name.lower())
 
 
-def _expected(fault: Any) -> list[str]:
-    """What libxml2 would have instead of what stands there or of the end, in the schema's order."""
+def _expected(fault: Any) -> tuple[list[str], bool]:
+    """What libxml2 would have instead of what stands there or of the end, in the schema's order, as far as it tells;
+    and whether something of another namespace would do."""
     _, _, listed = str(fault.message).partition("Expected is ")
-    names = (name.strip() for name in listed.partition("(")[2].partition(" )")[0].split(","))
-    return [name for name in names if name and "*" not in name]
+    names = [name.strip() for name in listed.partition("(")[2].partition(" )")[0].split(",")]
+    return [name for name in names if name and "*" not in name], any("*" in name for name in names)
 
 
 def _prefixed(name: str, document: Any) -> str:
@@ -185,7 +212,7 @@ def _prefixed(name: str, document: Any) -> str:
 
 def _ended(message: str) -> str:
     """What is wanted where an element ends too early and one of several might have stood: nothing is out of place."""
-    return "an element" if message.partition(": ")[2].startswith("Missing child element") else ""
+    return _ANY if message.partition(": ")[2].startswith("Missing child element") else ""
 
 
 def _missing(fault: Any) -> str:

@@ -37,6 +37,7 @@ _BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z
 _DECIMAL: Final = re.compile(r"[+-]?(\d{1,30}([.,]\d{0,30})?|[.,]\d{1,30})")
 _USUAL_DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,6})?")
 """What :class:`decimal.Decimal` says back as it stood."""
+_WHOLE: Final = re.compile(r"-?(0|[1-9]\d{0,17})")
 _FHIR_DECIMAL: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 
@@ -86,7 +87,8 @@ def _kind(row: Row, path: Path, codes: CodeMap | None, pack_id: str, native: boo
     if row.codes:
         if codes is None:
             raise row.fail(f"there is no code map {row.codes}")
-        return _coded(row, path, codes, pack_id)
+        coded = _coded(row, path, codes, pack_id)
+        return _numbered(coded) if row.integer and native else coded
     if row.bools:
         if path.kind != "boolean":
             raise row.fail(f"bool maps only to a boolean, and {path.text} is {path.kind}")
@@ -99,6 +101,8 @@ def _kind(row: Row, path: Path, codes: CodeMap | None, pack_id: str, native: boo
         if path.kind != "decimal":
             raise row.fail(f"decimal maps only to a decimal, and {path.text} is {path.kind}")
         return _decimal(row.decimal, native)
+    if row.integer and path.kind == "string":
+        return _numbered(Transform(_text, _untext)) if native else Transform(_text, _untext, True)
     if row.integer:
         if path.kind not in INTEGERS:
             raise row.fail(f"integer maps only to an integer, and {path.text} is {path.kind}")
@@ -268,6 +272,21 @@ def _integer(kind: str, native: bool) -> Transform:
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             return None
         return Decimal(int(value)) if native else str(int(value))
+
+    return Transform(read, write)
+
+
+def _numbered(inner: Transform) -> Transform:
+    """A code or a text that the format says as a number (JSON's ``2``): read as the digits, written as the number."""
+
+    def read(value: Any, walk: Noting, node: Any) -> Any:
+        if isinstance(value, str) and _WHOLE.fullmatch(value):
+            walk.note(place_of(node), LossKind.NORMALISE, "a number is expected here, and this is one in quotes")
+        return inner.read(str(value) if isinstance(value, Decimal) else value, walk, node)
+
+    def write(value: Any, walk: Noting, place: str) -> Any:
+        said = inner.write(value, walk, place)
+        return Decimal(said) if isinstance(said, str) and _WHOLE.fullmatch(said) else said
 
     return Transform(read, write)
 

@@ -12,7 +12,7 @@ from adapters.mapping.claims import claim_writer
 from adapters.mapping.conditions import asserter, tests_of
 from adapters.mapping.env import Env
 from adapters.mapping.ledger import Place, missing, unsayable
-from adapters.mapping.making import item_tests, linked, making
+from adapters.mapping.making import item_tests, linked, making, may_say
 from adapters.mapping.paths import ABSENT, PRESENT, Path, Slot
 from adapters.mapping.putting import node_maker, nothing, put_value
 from adapters.mapping.rows import Row
@@ -349,7 +349,7 @@ def _maker(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
     def take(at: Place, slot: Slot, ordinal: int) -> bool:
         ledger = at.ledger
         reference, (resource, key) = slot
-        if key in ledger.taken or not paths.holds(resource, tests):
+        if key in ledger.taken or not paths.holds(resource, tests) or not may_say(made, resource):
             return False
         if reference is not None and not paths.holds(reference[0], among):
             return False

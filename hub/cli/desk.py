@@ -70,14 +70,29 @@ def read_input(name: str) -> bytes:
         raise Invalid(f"The file cannot be read: {error.strerror}.") from None
 
 
+def csv_files(folder: Path) -> dict[str, bytes]:
+    """The CSV files of a folder, name -> bytes. Raises :class:`hub.errors.Invalid` when there is none."""
+    found = {path.name: path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".csv" and path.is_file()}
+    if not found:
+        raise Invalid(f"The folder {folder.name} holds no .csv file.")
+    return {name: read_input(str(path)) for name, path in found.items()}
+
+
 def read_json(name: str) -> Any:
     """JSON from a file or standard input: decimals as written, no name twice. Raises :class:`hub.errors.Invalid`."""
+    from adapters.codecs.json_faults import first_fault
+
+    raw = read_input(name)
     try:
-        return json.loads(read_input(name).decode("utf-8-sig"), parse_float=Decimal, object_pairs_hook=_object)
-    except (ValueError, RecursionError) as error:
-        where = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "file"
-        why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else "not JSON, or a name stands twice"
-        raise Invalid("The input is not JSON.", faults=(Fault(where, "syntax", why),)) from None
+        return json.loads(raw.decode("utf-8-sig"), parse_float=Decimal, object_pairs_hook=_object)
+    except UnicodeDecodeError:
+        fault = Fault("file", "syntax", "not UTF-8")
+    except json.JSONDecodeError as error:
+        fault = Fault(f"line {error.lineno}, column {error.colno}", "syntax", "not JSON")
+    except (ValueError, RecursionError):
+        found = first_fault(raw.decode("utf-8-sig"))
+        fault = Fault(found.pointer, "syntax", found.why) if found else Fault("file", "syntax", "not JSON")
+    raise Invalid("The input is not JSON.", faults=(fault,))
 
 
 def read_object(name: str) -> dict[str, Any]:

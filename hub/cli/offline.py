@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.cli.desk import Input, Packs, read_input, read_json
+from hub.cli.desk import Input, Packs, csv_files, read_input, read_json
 from hub.cli.output import print_json, to_json
 
 if TYPE_CHECKING:
     from adapters.pack import Context, Loss, Pack, Reading, Strand
 
 
+Message = Annotated[
+    str,
+    typer.Argument(help="A file, a folder of CSV files that are one message, or - for stdin.", metavar="FILE|DIR|-"),
+]
+
+
 def translate(
-    file: Input,
+    file: Message,
     source: Annotated[str, typer.Option("--from", help="Pack that reads, e.g. health/hl7v2.", metavar="PACK")],
     target: Annotated[str, typer.Option("--to", help="Pack that writes; without it the bundle.", metavar="PACK")] = "",
     packs: Packs = None,
@@ -24,7 +31,8 @@ def translate(
     """Translate a message offline: the bundle (or the other pack's message) on stdout, deviations and loss on stderr.
 
     A message about several children gives a JSON list of bundles, or one written message after the other. What does not
-    become valid R4 is refused (exit 2). An HL7 batch (FHS, BHS) is read message by message; if one is refused, all are.
+    become valid R4 is refused (exit 2). CSV files that are one message are given as their folder, or as a ZIP. An HL7
+    batch (FHS, BHS) is read message by message; if one is refused, all are.
     """
     from adapters.library import load_packs
     from adapters.pack import Context
@@ -35,7 +43,7 @@ def translate(
     reader = _pack(known, source, "--from")
     writer = _pack(known, target, "--to") if target else None
     at = SystemClock().now()
-    readings = [reader.read(raw, Context(at=at)) for raw in _messages(reader, read_input(file))]
+    readings = [reader.read(raw, Context(at=at)) for raw in _messages(reader, _message(reader, file))]
     for reading in readings:
         _tell(reading)
         _refuse_invalid(reading)
@@ -70,6 +78,20 @@ def _pack(known: dict[str, Pack], name: str, option: str) -> Pack:
     if name not in known:
         raise typer.BadParameter(f"{option}: there is no pack {name}; known are {', '.join(sorted(known))}")
     return known[name]
+
+
+def _message(reader: Pack, name: str) -> bytes:
+    """The bytes of a file; a folder of CSV files is the ZIP that an agency would send of them."""
+    from adapters.checking.compare import codec_of
+    from adapters.codecs import csv
+    from hub.errors import Invalid
+
+    if name == "-" or not Path(name).is_dir():
+        return read_input(name)
+    codec = codec_of(reader)
+    if codec != "csv":
+        raise Invalid(f"{name} is a folder, and a message of {reader.id} is one file ({codec}): name the file.")
+    return csv.zipped(csv_files(Path(name)))
 
 
 def _messages(reader: Pack, raw: bytes) -> tuple[bytes, ...]:

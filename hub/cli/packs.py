@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.cli.desk import Json, Packs
+from hub.cli.desk import Json, Packs, csv_files
 from hub.cli.output import complain, print_rows
 
 if TYPE_CHECKING:
@@ -157,7 +157,10 @@ def new_pack(
     folder: Annotated[Path, typer.Argument(help="Folder of the new pack; must be new or empty.", metavar="DIR")],
     pack_id: Annotated[str, typer.Option("--id", help="<sector>/<name>, e.g. social/cin.", metavar="SECTOR/NAME")],
     sample: Annotated[
-        list[Path], typer.Option(help="A synthetic sample message; several may be given.", metavar="FILE")
+        list[Path],
+        typer.Option(
+            help="A synthetic sample message, or a folder of CSV files; several may be given.", metavar="FILE"
+        ),
     ],
     schema: Annotated[list[Path] | None, typer.Option(help="Its XSD or JSON Schema.", metavar="FILE")] = None,
 ) -> None:
@@ -172,8 +175,9 @@ def new_pack(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Invalid("The folder of a new pack must be new or empty.")
     _check_id(pack_id)
-    samples = {path.name: _read(path) for path in sample}
-    if len(samples) < len(sample):
+    found = [one for path in sample for one in _samples(path)]
+    samples = dict(found)
+    if len(samples) < len(found):
         raise Invalid("Two samples have one file name.")
     drafted = draft_pack(pack_id, samples, _schemas(schema or []))
     for name, raw in drafted.files.items():
@@ -183,6 +187,10 @@ def new_pack(
     _tell(drafted, folder)
     if drafted.problems:
         raise typer.Exit(2)
+
+
+def _samples(path: Path) -> list[tuple[str, bytes]]:
+    return list(csv_files(path).items()) if path.is_dir() else [(path.name, _read(path))]
 
 
 def _check_id(pack_id: str) -> None:

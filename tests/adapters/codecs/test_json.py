@@ -58,6 +58,26 @@ def test_what_is_not_plain_json_is_refused(raw: bytes) -> None:
         json.parse(raw)
 
 
+@pytest.mark.parametrize(
+    ("raw", "place", "at"),
+    [
+        (b'{"a": 1,\n "a": 2}', "/a", "line 2 column 2"),
+        (b'{"l": [{"x": 1}, {"x/y": [1, 2],\n\n  "x/y": 2}]}', "/l/1/x~1y", "line 3 column 3"),
+        (b'{"a": {"b": [1, NaN]}}', "/a/b/1", "line 1 column 17"),
+        (b'[{"a": "x", "b": -Infinity}]', "/0/b", "line 1 column 18"),
+        (b'{"a": {"": 1}}', "/a/", "line 1 column 8"),
+        (b'{"a": "b: {", "c": 1e999}', "/c", "line 1 column 20"),
+        (b'{"\\u0061": 1, "a": 2}', "/a", "line 1 column 15"),
+        (b'{"a": {"b": 1, "b": 2}, "c": NaN}', "/a/b", "line 1 column 16"),
+    ],
+)
+def test_what_json_allows_and_we_do_not_is_refused_with_its_place(raw: bytes, place: str, at: str) -> None:
+    """The pointer, the line and the column of the first repeated name, NaN, Infinity or endless number."""
+    with pytest.raises(Malformed) as refused:
+        json.parse(raw)
+    assert (refused.value.place, at in refused.value.why) == (place, True)
+
+
 def test_depth_has_a_limit() -> None:
     """Deep nesting is TooLarge, however deep."""
     with pytest.raises(TooLarge):

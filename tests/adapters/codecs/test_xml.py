@@ -56,6 +56,15 @@ def test_what_is_not_well_formed_or_declares_is_refused(raw: bytes) -> None:
         xml.parse(raw, {})
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_document_type_is_refused_with_its_line(encoding: str) -> None:
+    """Whoever sends it finds the line, also of a document whose characters have two bytes."""
+    text = f'<?xml version="1.0" encoding="{encoding}"?>\n<!-- a\n note -->\n<!DOCTYPE r [<!ENTITY a "b">]>\n<r>&a;</r>'
+    with pytest.raises(Malformed) as refused:
+        xml.parse(text.encode(encoding), {})
+    assert refused.value.place == "line 4"
+
+
 def test_depth_and_count_have_limits() -> None:
     """Deep nesting and endless siblings are TooLarge."""
     with pytest.raises(TooLarge):

@@ -272,3 +272,84 @@ def test_a_sample_that_says_nothing_known_is_no_finished_draft() -> None:
     drafted = draft_pack("social/la", {"x.csv": b"q7,zz9\r\n1,2\r\n"})
     assert drafted.guessed == 0
     assert any("nothing of it could be guessed" in one for one in drafted.problems)
+
+
+def drafted_table(text: str, id_: str = "education/mau") -> tuple[Drafted, str]:
+    """The draft of one small table, and its map."""
+    drafted = draft_pack(id_, {"table.csv": text.encode()}, {})
+    return drafted, drafted.files["maps/records.yaml"].decode()
+
+
+@pytest.mark.parametrize(
+    ("said", "form"),
+    [("14-Jan-2014", "dd-MMM-yyyy"), ("Jan 14, 2014", "MMM dd, yyyy"), ("14 January 2014", "dd MMMM yyyy")],
+)
+def test_months_that_are_named_are_dates(said: str, form: str) -> None:
+    """Whatever the order of day and month."""
+    drafted, rows = drafted_table(f'pupilId,fullName,birthDate\nA1,Thử Thị Mẫu,"{said}"\n')
+    assert form in rows
+    assert child(bundles(drafted)[0])["birthDate"] == "2014-01-14"
+
+
+def test_a_year_of_two_digits_is_asked_for() -> None:
+    """Which century it is, nobody but the agency knows: no row, and the list says so."""
+    drafted, rows = drafted_table("pupilId,fullName,birthDate\nA1,Thử Thị Mẫu,14-Jan-14\nA2,Thử Văn Mẫu,03/02/15\n")
+    assert "birthDate" not in rows
+    assert any(doubt.place == "row/birthDate" and "century" in doubt.why for _, doubt in drafted.not_guessed)
+
+
+def test_a_family_name_before_a_comma_is_told_apart() -> None:
+    """`NGUYEN, THI HOA` keeps its words as said, and is a family and a given name for those who write them apart."""
+    drafted, _ = drafted_table('pupilId,Child\nA1,"THU, THI MAU"\nA2,"NGUYEN, VAN MAU"\n')
+    assert child(bundles(drafted)[0])["name"] == [{"text": "THU, THI MAU", "family": "THU", "given": ["THI MAU"]}]
+    assert errors_of(check_static(drafted.files)) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "data_class"),
+    [
+        ("attendance", ("present", "absent"), "attendance"),
+        ("serviceCode", ("S1", "S2"), "narrative"),
+        ("reasonOfNeed", ("R1", "R2"), "narrative"),
+        ("testResultHIV", ("P", "N"), "sexual-health"),
+        ("closureCode", ("C1", "C2"), "narrative"),
+        ("xq7", ("C1", "C2"), "narrative"),
+    ],
+)
+def test_a_class_that_is_not_certain_is_the_one_that_fewest_see(
+    column: str, values: tuple[str, str], data_class: str
+) -> None:
+    """A name that says hardly anything else decides; a word in it does not, unless its class guards more than that."""
+    one, two = values
+    table = f"pupilId,fullName,{column}\n" + "".join(
+        f"A{number},Thử Thị Mẫu,{one if number % 2 else two}\n" for number in range(1, 7)
+    )
+    drafted, _ = drafted_table(table)
+    (fact,) = resources(bundles(drafted)[0], "Observation")
+    assert fact["meta"]["security"][0]["code"] == data_class
+
+
+VISIT = "MSH|^~\\&|HIS|BV|HUB|HUB|20260302080000||ADT^A04|M1|P|2.5\rPID|1||B1^^^BV^MR||THU^MAU||20160315|F\r"
+
+
+@pytest.mark.parametrize(("said", "code"), [("I", "IMP"), ("O", "AMB"), ("R", "AMB"), ("", "UNK"), ("Q", None)])
+def test_the_class_of_a_visit_is_what_the_hospital_says(said: str, code: str | None) -> None:
+    """By HL7's own table, whatever the sample shows of it; nothing said is unknown, and nothing is invented."""
+    drafted = draft_pack("health/mau", {"a.hl7": f"{VISIT}PV1|1|O|KHOA\r".encode()})
+    raw = f"{VISIT}PV1|1|{said}|KHOA\r".encode()
+    (strand,) = load_pack(drafted.files).read(raw, SAMPLE_CONTEXT).strands
+    (visit,) = resources(strand.bundle, "Encounter")
+    assert visit["class"].get("code") == code
+
+
+def test_a_visit_in_a_table_has_no_class_that_nobody_said() -> None:
+    """R4 wants one: it is unknown until a column says it."""
+    drafted, _ = drafted_table("pupilId,fullName,ngayKham\nA1,Thử Thị Mẫu,02/03/2026\n", "health/mau")
+    (visit,) = resources(bundles(drafted)[0], "Encounter")
+    assert visit["class"] == {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}
+
+
+def test_fields_of_hl7_that_no_row_reads_are_listed() -> None:
+    """A draft of known segments says which of their fields it leaves."""
+    drafted = draft_pack("health/mau", {"a.hl7": f"{VISIT}PV1|1|O|KHOA\r".encode()})
+    assert {doubt.place for _, doubt in drafted.not_guessed} >= {"PV1-3", "PID-1"}

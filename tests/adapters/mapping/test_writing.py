@@ -10,6 +10,7 @@ import hl7
 import pytest
 
 from adapters.errors import Unwritable
+from adapters.library import load_pack
 from adapters.pack import Bundle, LossKind
 from tests.adapters.mapping.small import CONTEXT, message, pack, read, resources
 
@@ -142,3 +143,25 @@ def test_a_dialect_is_written_as_it_is_read() -> None:
     """A reply to a sender of a dialect uses its forms."""
     written = pack().write(bundle(), replace(CONTEXT, dialect="slashes", header={"sender": "SLASH"}))
     assert "|15/03/2012|" in written.raw.decode()
+
+
+def test_a_code_that_json_says_as_a_number_goes_back_as_one() -> None:
+    """`"sex": 2` is read by the code map as its digits, and written as the number; so is a number that identifies."""
+    manifest = (
+        'id: social/so\nversion: "1"\ntitles: {vi: Thử, en: Small}\ncodec: json\nmedia-types: [application/json]\n'
+        "messages: [{type: Record, when: {no: $present}, event: record, map: maps/record.yaml}]\n"
+    )
+    rows = (
+        'rows:\n  - make: Patient\n    link: "MessageHeader.focus[]"\n    as: child\n    class: demographics\n'
+        '    key: ["identifier[type=MR]"]\n    rows:\n'
+        '      - {at: no, to: "identifier[type=MR].value", integer: "yes"}\n'
+        '      - {at: sex, to: gender, codes: codes/sex.csv, integer: "yes"}\n'
+    )
+    files = {"manifest.yaml": manifest, "maps/record.yaml": rows, "codes/sex.csv": "source,code\n1,male\n2,female\n"}
+    numbers = load_pack({name: text.encode() for name, text in files.items()})
+    reading = numbers.read(b'{"no": 881, "sex": 2}', CONTEXT)
+    child = reading.strands[0].bundle["entry"][1]["resource"]
+    assert (child["identifier"][0]["value"], child["gender"], reading.loss) == ("881", "female", ())
+    assert numbers.write(reading.strands[0].bundle, CONTEXT).raw == b'{"no":881,"sex":2}\n'
+    told = numbers.read(b'{"no": "0881", "sex": "2"}', CONTEXT)
+    assert [(loss.place, loss.kind.value) for loss in told.loss] == [("/sex", "normalise")]

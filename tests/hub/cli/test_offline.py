@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,42 @@ def test_a_batch_is_read_message_by_message(
         assert "BTS[1]-1" in why
     else:
         assert len(json.loads(said)) == 2
+
+
+def test_a_folder_of_csv_files_is_one_message(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A roster unpacked says what the ZIP says; another pack, or a folder of nothing, says what to give instead."""
+    roster = PACKS / "education" / "oneroster" / "samples" / "roster-1.2.zip"
+    zipfile.ZipFile(roster).extractall(tmp_path / "roster")
+    (tmp_path / "roster" / "read me.txt").write_text("not a record", "utf-8")
+    packed = hub(capsys, "translate", str(roster), "--from", "education/oneroster")
+    code, out, said = hub(capsys, "translate", str(tmp_path / "roster"), "--from", "education/oneroster")
+    assert code == packed[0] == 0
+    assert _children(out) == _children(packed[1])
+    assert sorted(said.splitlines()) == sorted(packed[2].splitlines())
+    code, _, said = hub(capsys, "translate", str(tmp_path / "roster"), "--from", "police/niem")
+    assert (code, "is a folder" in said, "xml" in said) == (2, True, True)
+    code, _, said = hub(capsys, "translate", str(tmp_path), "--from", "education/oneroster")
+    assert (code, "no .csv file" in said) == (2, True)
+
+
+def test_a_message_of_another_type_is_told_what_makes_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    """One file of a roster is no roster: the refusal says which file or column would make it one."""
+    calls = str(PACKS / "hotline" / "csv" / "samples" / "calls.csv")
+    code, _, said = hub(capsys, "translate", calls, "--from", "education/oneroster")
+    assert (code, "Roster-1.2 (roles.csv/row/role is there)" in said) == (2, True)
+
+
+def _children(out: str) -> list[object]:
+    """The patients of the bundles that were printed."""
+    said = json.loads(out)
+    bundles = said if isinstance(said, list) else [said]
+    resources = [entry["resource"] for bundle in bundles for entry in bundle["entry"]]
+    return [resource for resource in resources if resource["resourceType"] == "Patient"]
+
+
+def test_a_name_that_stands_twice_is_told_by_its_place(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Of a resource to be checked as of a message: the pointer, the line and the column."""
+    file = tmp_path / "patient.json"
+    file.write_text('{"resourceType": "Patient",\n "name": [{"family": "A", "family": "B"}]}', "utf-8")
+    code, _, said = hub(capsys, "validate", str(file))
+    assert (code, "/name/0/family" in said, "line 2 column 27" in said) == (2, True, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -12,6 +13,7 @@ from hub import casework
 from hub.errors import Forbidden, Invalid
 from hub.preview import Supposed, Unmask, preview
 from hub.storage import audits
+from tests.adapters.packs import pack
 from tests.fakes.world import (
     CENTRE,
     DECISION,
@@ -20,6 +22,7 @@ from tests.fakes.world import (
     POLICE,
     SCHOOL,
     World,
+    agency,
     consent,
     exam,
     forensic_request,
@@ -219,3 +222,16 @@ def test_an_officer_who_is_a_suspect_sees_nothing(officer: World) -> None:
     officer.fact("suspect", {"person": person})
     (only,) = messages(officer, CENTRE, unmask=AS_DOCTOR)
     assert only["masked"]
+
+
+def test_what_a_format_cannot_say_is_told_with_its_place(world: World, mother: str) -> None:
+    """Something may leave and the recipient's format has no words for it: which, where and why, never a value."""
+    both(world, mother)
+    speaking = agency(CENTRE, "social", "social-work-centre", packs={"in": [], "out": "education/school-support"})
+    world.parts.registry.add_all([speaking], "test")
+    packs = {**world.parts.packs, "education/school-support": pack("education/school-support")}
+    other = replace(world.parts, packs=packs)
+    shown = preview(other, ADMIN, world.case(), Supposed())
+    (message,) = next(each["messages"] for each in shown if each["agency"] == CENTRE)
+    assert message["message"] == ""
+    assert message["unwritable"] == "event: MessageHeader.eventCoding: this format has no message for this event"
