@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters.codecs.er7_tree import HEADERS, Part
 from adapters.errors import BrokenPack
+from adapters.mapping.chosen import Chosen
 from adapters.mapping.structure import Grammar, Group, Item
 from adapters.tree import Branch, Node, State
 
@@ -21,34 +22,6 @@ _FIELD = re.compile(r"(\.\d+){1,2}")
 _STEP = re.compile(r"(?:[^/\[]|\[(?!\d+\])[^\]]*\]|\[\d+\])+")
 _CHOSEN = re.compile(r"([^\[]+)((?:\[[^=\]]+=[^\]]+\])+)")
 _TEST = re.compile(r"\[([^=\]]+)=([^\]]+)\]")
-
-
-class Chosen(str):
-    """A step that takes only those repeats that say one of some values at places below; the first value is written."""
-
-    __slots__ = ("tests",)
-
-    tests: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
-    """(steps below, values): all of them hold."""
-
-    def __new__(cls, name: str, tests: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]) -> Chosen:
-        """The bare name, with the conditions beside it."""
-        step = super().__new__(cls, name)
-        step.tests = tests
-        return step
-
-    def tellers(self, node: Node) -> list[tuple[Node, bool]]:
-        """The leaves that make a node one of those meant, each with whether it says what is written; or none."""
-        told = []
-        for below, values in self.tests:
-            for found in walk(node, below):
-                value, holder = leaf(found)
-                if value is not None and _text(value) in values:
-                    told.append((holder, _text(value) == values[0]))
-                    break
-            else:
-                return []
-        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +136,25 @@ def walk(node: Node, steps: tuple[str, ...], tellers: list[tuple[Node, bool]] | 
     for step in steps:
         found = [child for parent in found for child in parent.all(step)]
         if isinstance(step, Chosen):
-            told = [(child, step.tellers(child)) for child in found]
+            told = [(child, tellers_of(step, child)) for child in found]
             found = [child for child, leaves in told if leaves]
             if tellers is not None:
                 tellers += [leaf for _, leaves in told for leaf in leaves]
     return [child for child in found if child.state is not State.EMPTY]
+
+
+def tellers_of(step: Chosen, node: Node) -> list[tuple[Node, bool]]:
+    """The leaves that make a node one of those meant, each with whether it says what is written; or none."""
+    told = []
+    for below, values in step.tests:
+        for found in walk(node, below):
+            value, holder = leaf(found)
+            if value is not None and _text(value) in values:
+                told.append((holder, _text(value) == values[0]))
+                break
+        else:
+            return []
+    return told
 
 
 def _text(value: Any) -> str:
@@ -207,7 +194,7 @@ def walker(steps: tuple[str, ...], cursor: Cursor) -> Callable[[Any], list[Any]]
                 text = fields[field] if field < len(fields) else ""
                 if not text:
                     return []
-                if segment.message.separators.repetition in text or segment.name in HEADERS:
+                if segment.syntax.separators.repetition in text or segment.name in HEADERS:
                     cells = segment.cells(field)
                 else:
                     cells = [Part(field, text, 0, segment)]
@@ -277,7 +264,7 @@ def make_undoable(branch: Branch, steps: tuple[str, ...], new: bool) -> tuple[Br
     for position, step in enumerate(steps):
         last = position == len(steps) - 1
         chosen = step if isinstance(step, Chosen) else None
-        repeats = (child for child in branch.all(step) if chosen is None or chosen.tellers(child))
+        repeats = (child for child in branch.all(step) if chosen is None or tellers_of(chosen, child))
         found = None if new and last else next(repeats, None)
         if found is None:
             found = branch.add(str(step))
