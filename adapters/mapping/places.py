@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.codecs.er7_tree import HEADERS, Part
+from adapters.codecs.er7_tree import HEADERS, Part, Segment
 from adapters.errors import BrokenPack
 from adapters.mapping.chosen import Chosen
 from adapters.mapping.structure import Grammar, Group, Item
@@ -168,7 +168,7 @@ def walker(steps: tuple[str, ...], cursor: Cursor) -> Callable[[Any], list[Any]]
         if len(numbers) == 1:
             number = numbers[0]
 
-            def in_field(node: Any) -> list[Any]:
+            def in_field(node: Part) -> list[Any]:
                 found = node.part(number)
                 return [found] if found is not None and found.text else []
 
@@ -185,11 +185,11 @@ def walker(steps: tuple[str, ...], cursor: Cursor) -> Callable[[Any], list[Any]]
         def in_group(node: Any) -> list[Any]:
             if not isinstance(node, Group):
                 return walk(node, steps)
-            segments = node.by.get(name)
+            segments: list[Any] | None = node.by.get(name)
             if not segments:
                 return []
             if len(segments) == 1:
-                segment: Any = segments[0]
+                segment: Segment = segments[0]
                 fields = segment.cut or segment.fields
                 text = fields[field] if field < len(fields) else ""
                 if not text:
@@ -199,7 +199,7 @@ def walker(steps: tuple[str, ...], cursor: Cursor) -> Callable[[Any], list[Any]]
                 else:
                     cells = [Part(field, text, 0, segment)]
             else:
-                cells = [cell for segment in segments for cell in segment.cells(field)]  # type: ignore[union-attr]
+                cells = [cell for segment in segments for cell in segment.cells(field)]
             return [found for cell in cells for found in _parts(cell, rest)] if rest else cells
 
         return in_group
