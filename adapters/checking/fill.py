@@ -9,8 +9,8 @@ from adapters.checking.places import below
 from adapters.checking.plan import Condition, Plan, Plans, Spot
 from adapters.checking.values import Making, text_of
 from adapters.mapping import places
-from adapters.mapping.paths import ABSENT, PRESENT
 from adapters.mapping.chosen import Chosen
+from adapters.mapping.paths import ABSENT, PRESENT
 from adapters.mapping.places import tellers_of
 from adapters.tree import Branch, Node, Scalar, State
 

@@ -18,8 +18,8 @@ from adapters.pack import Deviation
 from adapters.tree import Node, State
 
 __all__ = [
-    "CHARSETS", "STANDARD", "Message", "Part", "Segment", "Separators", "Syntax", "dump", "escape", "is_batch", "parse", "places",
-    "separators_of", "split_batch", "unescape",
+    "CHARSETS", "STANDARD", "Message", "Part", "Segment", "Separators", "Syntax", "dump", "escape", "is_batch", "parse",
+    "places", "separators_of", "split_batch", "unescape",
 ]  # fmt: skip
 
 MAX_SEGMENTS: Final = 5_000
@@ -65,7 +65,7 @@ def parse(raw: bytes) -> Parsed:
         if not line:
             continue
         name = line[:3]
-        if not _SEGMENT_NAME.fullmatch(name) or (len(line) > 3 and line[3] != marks.field):
+        if (name not in ordinals and not _SEGMENT_NAME.fullmatch(name)) or (len(line) > 3 and line[3] != marks.field):
             raise Malformed(
                 f"line {number}", "segment", "a line must begin with a segment name and the field separator"
             )

@@ -105,7 +105,7 @@ class Part:
         """A byte a part: 1 where something stands."""
         filled = self.full
         if filled is None:
-            filled = self.full = bytes(map(bool, self.parts))
+            filled = self.full = bytes([text != "" for text in self.parts])
         return filled
 
     @property
@@ -200,7 +200,7 @@ class Segment:
         """A byte a field: 1 where something stands. What rows need to be asked depends on nothing else."""
         filled = self.full
         if filled is None:
-            filled = self.full = bytes(map(bool, self.fields))
+            filled = self.full = bytes([text != "" for text in self.fields])
         return filled
 
     def cells(self, number: int) -> list[Part]:
@@ -269,8 +269,8 @@ class Message:
         """Whether raw text without an escape is a value as it stands: usual separators, NFC, nothing refused."""
         if self.syntax.separators != STANDARD:
             return False
-        text = "\r".join([segment.line for segment in self.segments])
-        return _UNTIDY.search(text) is None and unicodedata.is_normalized("NFC", text)
+        text = "".join([segment.line for segment in self.segments])
+        return (text.isprintable() or _UNTIDY.search(text) is None) and unicodedata.is_normalized("NFC", text)
 
 
 def unescape(text: str, marks: Separators = STANDARD, charset: str = "utf-8") -> str:

@@ -283,6 +283,7 @@ def _coded(row: Row, path: Path, codes: CodeMap, pack_id: str) -> Transform:
             raise row.fail(f"{codes.name}: {', '.join(outside)} is outside the binding of {path.text}")
     system = f"{HUB_BASE}/pack/{pack_id}/{codes.name}"
     reads, writes, keep = codes.reads, codes.writes, row.unknown == "keep"
+    default, has_systems = row.default, codes.has_systems
 
     def read(value: Any, walk: Noting, node: Any) -> Any:
         text = ("true" if value else "false") if isinstance(value, bool) else str(value).strip()
@@ -298,11 +299,11 @@ def _coded(row: Row, path: Path, codes: CodeMap, pack_id: str) -> Transform:
                 walk.note(place_of(node), LossKind.NORMALISE, "white space is taken away")
             return Kept({"url": ORIGINAL_CODE_URL, "valueCoding": {"system": system, "code": kept}})
         back = writes.get((code.system, code.code))
-        if back is None and row.default == code.code:
+        if back is None and default == code.code:
             walk.note(place_of(node), LossKind.DROP, "means what saying nothing means, and is said by saying nothing")
         elif back != value:
             walk.note(place_of(node), LossKind.NORMALISE, "several codes of the sender mean this one")
-        if not codes.has_systems:
+        if not has_systems:
             return code.code
         coding = {"system": code.system, "code": code.code}
         return {**coding, "display": code.display} if code.display else coding
