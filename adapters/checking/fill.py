@@ -9,8 +9,9 @@ from adapters.checking.places import below
 from adapters.checking.plan import Condition, Plan, Plans, Spot
 from adapters.checking.values import Making, text_of
 from adapters.mapping import places
+from adapters.mapping.chosen import Chosen
 from adapters.mapping.paths import ABSENT, PRESENT
-from adapters.mapping.places import Chosen
+from adapters.mapping.places import tellers_of
 from adapters.tree import Branch, Node, Scalar, State
 
 Stack = tuple[tuple[Branch, str], ...]
@@ -319,7 +320,7 @@ def take_out(base: Branch, node: Branch) -> None:
 def _there(base: Branch, step: str) -> list[Branch]:
     """The nodes that a step names, those of another kind left out."""
     named = list(base.all(step))
-    return [node for node in named if step.tellers(node)] if isinstance(step, Chosen) else named
+    return [node for node in named if tellers_of(step, node)] if isinstance(step, Chosen) else named
 
 
 def _added(base: Branch, step: str, codec: str) -> Branch:

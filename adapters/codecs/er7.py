@@ -12,13 +12,13 @@ from typing import Final
 
 from adapters.codecs import charsets
 from adapters.codecs.common import Parsed, guard_size
-from adapters.codecs.er7_tree import HEADERS, STANDARD, Message, Part, Segment, Separators, escape, unescape
+from adapters.codecs.er7_tree import HEADERS, STANDARD, Message, Part, Segment, Separators, Syntax, escape, unescape
 from adapters.errors import Malformed, TooLarge
 from adapters.pack import Deviation
 from adapters.tree import Node, State
 
 __all__ = [
-    "CHARSETS", "STANDARD", "Message", "Part", "Segment", "Separators", "dump", "escape", "parse", "places",
+    "CHARSETS", "STANDARD", "Message", "Part", "Segment", "Separators", "Syntax", "dump", "escape", "parse", "places",
     "separators_of", "unescape",
 ]  # fmt: skip
 
@@ -57,14 +57,15 @@ def parse(raw: bytes) -> Parsed:
     text, charset = _decode(raw, deviations)
     lines = _lines(text, deviations)
     marks = separators_of(lines[0])
-    message = Message(marks, charset)
+    syntax = Syntax(marks, charset)
+    message = Message(syntax)
     ordinals: dict[str, int] = {}
     append = message.segments.append
     for number, line in enumerate(lines, 1):
         if not line:
             continue
         name = line[:3]
-        if not _SEGMENT_NAME.fullmatch(name) or (len(line) > 3 and line[3] != marks.field):
+        if (name not in ordinals and not _SEGMENT_NAME.fullmatch(name)) or (len(line) > 3 and line[3] != marks.field):
             raise Malformed(
                 f"line {number}", "segment", "a line must begin with a segment name and the field separator"
             )
@@ -73,7 +74,7 @@ def parse(raw: bytes) -> Parsed:
         ordinal = ordinals[name] = ordinals.get(name, 0) + 1
         if name == "MSH" and ordinal > 1:
             raise Malformed(f"line {number}", "batch", "a batch of several messages: send each message on its own")
-        append(Segment(name, line, message, number, ordinal))
+        append(Segment(name, line, syntax, number, ordinal))
     if "MSH" not in ordinals or message.segments[0].name != "MSH":
         raise Malformed("line 1", "header", "a message begins with MSH")
     return Parsed(message, tuple(deviations), charset)
@@ -174,7 +175,7 @@ def _said_charset(raw: bytes) -> str:
 
 def dump(tree: Node, separators: Separators | None = None, charset: str = "utf-8") -> bytes:
     """Bytes of a tree of segments (perhaps in groups) that begins with MSH; segments end with CR."""
-    marks = separators or (tree.separators if isinstance(tree, Message) else STANDARD)
+    marks = separators or (tree.syntax.separators if isinstance(tree, Message) else STANDARD)
     lines: list[str] = []
     _dump_segments(tree, marks, lines)
     return "".join(f"{line}\r" for line in lines).encode(charset)
@@ -217,7 +218,7 @@ def _dump_part(node: Node, marks: Separators, level: int) -> str:
 def places(segments: Sequence[Segment]) -> Iterator[tuple[str, str]]:
     """Every populated leaf as (place, raw text), in order: what a residual is found from."""
     for segment in segments:
-        marks = segment.message.separators
+        marks = segment.syntax.separators
         for number, whole in enumerate(segment.fields):
             if not whole or number == 0 or (segment.name in HEADERS and number < 3):
                 continue

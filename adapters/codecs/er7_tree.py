@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from adapters.codecs import charsets
 from adapters.codecs.common import MAX_NODES, clean
@@ -19,7 +19,7 @@ MAX_FIELDS: Final = 2_000
 """Most fields of a segment, and most parts of a field."""
 HEADERS: Final = ("MSH", "FHS", "BHS")
 """Segments that begin with their separators."""
-_UNTIDY: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_UNTIDY: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,24 @@ class Separators:
 STANDARD: Final = Separators()
 
 
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """How the values of one message are written."""
+
+    separators: Separators
+    charset: str
+
+    def plain(self, text: str, node: Part) -> str:
+        """Unescaped, NFC."""
+        if self.separators.escape in text:
+            text = unescape(text, self.separators, self.charset)
+        return text if text.isascii() and text.isprintable() else clean(text, node.place)
+
+
 class Part:
     """A repetition of a field (level 0), a component (1) or a subcomponent (2)."""
 
-    __slots__ = ("above", "full", "level", "message", "number", "parts", "repeat", "text")
+    __slots__ = ("above", "full", "level", "number", "parts", "repeat", "syntax", "text")
 
     def __init__(self, number: int, text: str, level: int, above: Segment | Part, repeat: int = 0) -> None:
         self.number = number
@@ -54,8 +68,8 @@ class Part:
         self.above = above
         self.repeat = repeat
         """Which repetition of its field, from 0; level 0 only."""
-        self.message: Message = above.message
-        marks = self.message.separators
+        self.syntax: Syntax = above.syntax
+        marks = self.syntax.separators
         if level == 0:
             self.parts = text.split(marks.component)
         elif level == 1:
@@ -91,26 +105,26 @@ class Part:
         """A byte a part: 1 where something stands."""
         filled = self.full
         if filled is None:
-            filled = self.full = bytes(map(bool, self.parts))
+            filled = self.full = bytes([text != "" for text in self.parts])
         return filled
 
     @property
     def divided(self) -> bool:
         """Whether it has parts of its own."""
-        return len(self.parts) > 1 or (self.level == 0 and self.message.separators.subcomponent in self.text)
+        return len(self.parts) > 1 or (self.level == 0 and self.syntax.separators.subcomponent in self.text)
 
     @property
     def value(self) -> str | None:
         """Unescaped and NFC; None when it has parts, is empty or null."""
         text = self.text
-        return None if not text or text == '""' or self.divided else self.message.plain(text, self)
+        return None if not text or text == '""' or self.divided else self.syntax.plain(text, self)
 
     @property
     def first(self) -> str | None:
         """The value, or that of the first part: what HL7 lets a reader of an older version take."""
-        marks = self.message.separators
+        marks = self.syntax.separators
         text = self.text.split(marks.component, 1)[0].split(marks.subcomponent, 1)[0]
-        return self.message.plain(text, self) if text and text != '""' else None
+        return self.syntax.plain(text, self) if text and text != '""' else None
 
     def part(self, number: int) -> Part | None:
         """That component or subcomponent; the first one of an undivided value is the value itself."""
@@ -137,12 +151,12 @@ class Part:
 class Segment:
     """One line."""
 
-    __slots__ = ("cut", "full", "line", "message", "name", "number", "ordinal")
+    __slots__ = ("cut", "full", "line", "name", "number", "ordinal", "syntax")
 
-    def __init__(self, name: str, line: str, message: Message, number: int, ordinal: int) -> None:
+    def __init__(self, name: str, line: str, syntax: Syntax, number: int, ordinal: int) -> None:
         self.name = name
         self.line = line
-        self.message = message
+        self.syntax = syntax
         self.number = number
         """Which line of the message, from 1."""
         self.ordinal = ordinal
@@ -172,7 +186,7 @@ class Segment:
         """The raw fields, the field numbers as indices."""
         parts = self.cut
         if parts is None:
-            mark = self.message.separators.field
+            mark = self.syntax.separators.field
             parts = self.line.split(mark, MAX_FIELDS + 1)
             if len(parts) > MAX_FIELDS:
                 raise TooLarge(self.place, "count", f"more than {MAX_FIELDS} fields")
@@ -186,7 +200,7 @@ class Segment:
         """A byte a field: 1 where something stands. What rows need to be asked depends on nothing else."""
         filled = self.full
         if filled is None:
-            filled = self.full = bytes(map(bool, self.fields))
+            filled = self.full = bytes([text != "" for text in self.fields])
         return filled
 
     def cells(self, number: int) -> list[Part]:
@@ -200,7 +214,7 @@ class Segment:
         if number >= len(fields):
             return []
         text = fields[number]
-        mark = self.message.separators.repetition
+        mark = self.syntax.separators.repetition
         if mark not in text:
             return [text]
         texts = text.split(mark)
@@ -231,16 +245,15 @@ class Segment:
 class Message:
     """A whole message: its segments, flat; a structure grammar may fold them into groups."""
 
-    __slots__ = ("charset", "segments", "separators")
+    __slots__ = ("segments", "syntax")
 
-    def __init__(self, separators: Separators, charset: str) -> None:
-        self.separators = separators
-        self.charset = charset
+    def __init__(self, syntax: Syntax) -> None:
+        self.syntax = syntax
         self.segments: list[Segment] = []
 
     name = ""
     place = ""
-    state = State.VALUE
+    state: ClassVar[State] = State.VALUE
     value = None
 
     def children(self) -> list[Segment]:
@@ -251,19 +264,13 @@ class Message:
         """The segments of that name."""
         return (segment for segment in self.segments if segment.name == name)
 
-    def plain(self, text: str, node: Part) -> str:
-        """Unescaped, NFC."""
-        if self.separators.escape in text:
-            text = unescape(text, self.separators, self.charset)
-        return text if text.isascii() and text.isprintable() else clean(text, node.place)
-
     @property
     def tidy(self) -> bool:
         """Whether raw text without an escape is a value as it stands: usual separators, NFC, nothing refused."""
-        if self.separators != STANDARD:
+        if self.syntax.separators != STANDARD:
             return False
-        text = "\r".join([segment.line for segment in self.segments])
-        return _UNTIDY.search(text) is None and unicodedata.is_normalized("NFC", text)
+        text = "".join([segment.line for segment in self.segments])
+        return (text.isprintable() or _UNTIDY.search(text) is None) and unicodedata.is_normalized("NFC", text)
 
 
 def unescape(text: str, marks: Separators = STANDARD, charset: str = "utf-8") -> str:

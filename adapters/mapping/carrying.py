@@ -90,9 +90,9 @@ def _text(node: Node, walk: Noting) -> tuple[str | None, list[Node]]:
         return _leaf(node)
     if node.state is not State.VALUE:
         return None, [node]
-    found, marks = parts_said(node), node.message.separators
+    found, marks = parts_said(node), node.syntax.separators
     raw = without_formatting(node.text, marks)
-    text = node.message.plain(raw, node)
+    text = node.syntax.plain(raw, node)
     if found != [node]:
         for leaf in (node, *found):
             walk.note(leaf.place, LossKind.NORMALISE, "a separator that is not escaped is part of the text")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adapters.errors import BrokenPack
@@ -30,8 +29,8 @@ class CodeMap:
     """Source codes to target codes and back."""
 
     name: str
-    reads: Mapping[str, Code] = field(default_factory=dict)
-    writes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    reads: dict[str, Code] = field(default_factory=dict)
+    writes: dict[tuple[str, str], str] = field(default_factory=dict)
     """(system, code) -> source code."""
     has_systems: bool = False
     """Whether its targets are Codings rather than codes."""

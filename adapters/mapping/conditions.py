@@ -7,6 +7,7 @@ from typing import Any
 
 from adapters.errors import Unwritable
 from adapters.mapping import paths, places
+from adapters.mapping.chosen import Chosen
 from adapters.mapping.env import Env
 from adapters.mapping.ledger import Place as Writing
 from adapters.mapping.paths import ABSENT, PRESENT
@@ -20,7 +21,7 @@ from adapters.tree import Branch, Node, State
 def walker(place: Place) -> Callable[[Frame], list[Node]]:
     """From a frame to the nodes at a place."""
     steps, up = place.steps, place.up
-    if any(isinstance(step, places.Chosen) for step in steps):
+    if any(isinstance(step, Chosen) for step in steps):
         return _chooser(place)
     walk = places.walker(steps, place.base)
     if not steps:

@@ -225,11 +225,6 @@ def understood(value: object, forms: tuple[str, ...], kind: str, zone: str) -> t
     return said, said is not None and back(said, forms[0], zone) == value
 
 
-def says_time(form: str) -> bool:
-    """Whether a format has a place for the time of day."""
-    return form in ("hl7", "iso") or "HH" in form
-
-
 def shift(text: str, zone: str) -> str:
     """A FHIR dateTime or instant with its time said in `zone`; a date stays as it is."""
     if "T" not in text:

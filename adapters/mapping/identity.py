@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from adapters.mapping import paths
+from adapters.mapping.paths import Json
 from adapters.mapping.ways import Find
 from consent.vocabulary import HUB_BASE
 
@@ -28,10 +29,11 @@ def full_url(id_key: bytes, *parts: str) -> str:
     said = "|".join(parts)
     if "\\" in said or said.count("|") != len(parts) - 1:
         said = "|".join([part.replace("\\", "\\\\").replace("|", "\\|") for part in parts])
-    inner, outer = (half.copy() for half in _keyed(id_key))
+    begun, ended = _keyed(id_key)
+    inner, outer = begun.copy(), ended.copy()
     inner.update(said.encode())
     outer.update(inner.digest())
-    code = outer.hexdigest()
+    code: str = outer.hexdigest()
     variant = _VARIANT[code[16]]
     return f"urn:uuid:{code[:8]}-{code[8:12]}-8{code[13:16]}-{variant}{code[17:20]}-{code[20:32]}"
 
@@ -43,16 +45,16 @@ def _keyed(id_key: bytes) -> tuple[Any, Any]:
     return sha256(bytes(byte ^ 0x36 for byte in key)), sha256(bytes(byte ^ 0x5C for byte in key))
 
 
-def identifier_parts(identifier: Mapping[str, Any], agency: str) -> tuple[str, str, str] | None:
+def identifier_parts(identifier: Json, agency: str) -> tuple[str, str, str] | None:
     """(assigner, type, value) of an Identifier; None without a value."""
     value = identifier.get("value")
     if not isinstance(value, str) or not value:
         return None
-    assigner = identifier.get("assigner") or {}
-    said = assigner.get("identifier") or {}
-    named = "#".join(part for part in (said.get("system", ""), said.get("value", "")) if part)
-    codings = (identifier.get("type") or {}).get("coding") or [{}]
-    kind = next((coding.get("code", "") for coding in codings if coding.get("code")), "")
+    assigner: Json = identifier.get("assigner") or {}
+    said: Json = assigner.get("identifier") or {}
+    named = "#".join([part for part in (said.get("system"), said.get("value")) if part])
+    kinds: Json = identifier.get("type") or {}
+    kind = next((code for coding in kinds.get("coding") or () if (code := coding.get("code"))), "")
     return identifier.get("system") or named or assigner.get("display") or agency, kind, value
 
 

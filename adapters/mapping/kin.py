@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
+from adapters.mapping.making import Making
 from adapters.mapping.walk import Made
 
 
@@ -23,7 +24,8 @@ class Kin:
         """The nearest resource of a role: above, else the nearest made before, else after."""
         above = made.above
         while above is not None:
-            if above.row.row.role == role:
+            making: Making = above.row
+            if making.row.role == role:
                 return above
             above = above.above
         found = self._of_role(role)
@@ -37,7 +39,8 @@ class Kin:
     def _of_role(self, role: str) -> Sequence[Made]:
         if not self._roles:
             for other in self._made:
-                said = other.row.row.role
+                making: Making = other.row
+                said = making.row.role
                 if said:
                     self._roles.setdefault(said, []).append(other)
                     self._beside.setdefault((said, id(other.above)), []).append(other)

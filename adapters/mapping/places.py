@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.codecs.er7_tree import HEADERS, Part
+from adapters.codecs.er7_tree import HEADERS, Part, Segment
 from adapters.errors import BrokenPack
+from adapters.mapping.chosen import Chosen
 from adapters.mapping.structure import Grammar, Group, Item
 from adapters.tree import Branch, Node, State
 
@@ -21,34 +22,6 @@ _FIELD = re.compile(r"(\.\d+){1,2}")
 _STEP = re.compile(r"(?:[^/\[]|\[(?!\d+\])[^\]]*\]|\[\d+\])+")
 _CHOSEN = re.compile(r"([^\[]+)((?:\[[^=\]]+=[^\]]+\])+)")
 _TEST = re.compile(r"\[([^=\]]+)=([^\]]+)\]")
-
-
-class Chosen(str):
-    """A step that takes only those repeats that say one of some values at places below; the first value is written."""
-
-    __slots__ = ("tests",)
-
-    tests: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
-    """(steps below, values): all of them hold."""
-
-    def __new__(cls, name: str, tests: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]) -> Chosen:
-        """The bare name, with the conditions beside it."""
-        step = super().__new__(cls, name)
-        step.tests = tests
-        return step
-
-    def tellers(self, node: Node) -> list[tuple[Node, bool]]:
-        """The leaves that make a node one of those meant, each with whether it says what is written; or none."""
-        told = []
-        for below, values in self.tests:
-            for found in walk(node, below):
-                value, holder = leaf(found)
-                if value is not None and _text(value) in values:
-                    told.append((holder, _text(value) == values[0]))
-                    break
-            else:
-                return []
-        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +136,25 @@ def walk(node: Node, steps: tuple[str, ...], tellers: list[tuple[Node, bool]] | 
     for step in steps:
         found = [child for parent in found for child in parent.all(step)]
         if isinstance(step, Chosen):
-            told = [(child, step.tellers(child)) for child in found]
+            told = [(child, tellers_of(step, child)) for child in found]
             found = [child for child, leaves in told if leaves]
             if tellers is not None:
                 tellers += [leaf for _, leaves in told for leaf in leaves]
     return [child for child in found if child.state is not State.EMPTY]
+
+
+def tellers_of(step: Chosen, node: Node) -> list[tuple[Node, bool]]:
+    """The leaves that make a node one of those meant, each with whether it says what is written; or none."""
+    told = []
+    for below, values in step.tests:
+        for found in walk(node, below):
+            value, holder = leaf(found)
+            if value is not None and _text(value) in values:
+                told.append((holder, _text(value) == values[0]))
+                break
+        else:
+            return []
+    return told
 
 
 def _text(value: Any) -> str:
@@ -181,7 +168,7 @@ def walker(steps: tuple[str, ...], cursor: Cursor) -> Callable[[Any], list[Any]]
         if len(numbers) == 1:
             number = numbers[0]
 
-            def in_field(node: Any) -> list[Any]:
+            def in_field(node: Part) -> list[Any]:
                 found = node.part(number)
                 return [found] if found is not None and found.text else []
 
@@ -198,21 +185,21 @@ def walker(steps: tuple[str, ...], cursor: Cursor) -> Callable[[Any], list[Any]]
         def in_group(node: Any) -> list[Any]:
             if not isinstance(node, Group):
                 return walk(node, steps)
-            segments = node.by.get(name)
+            segments: list[Any] | None = node.by.get(name)
             if not segments:
                 return []
             if len(segments) == 1:
-                segment: Any = segments[0]
+                segment: Segment = segments[0]
                 fields = segment.cut or segment.fields
                 text = fields[field] if field < len(fields) else ""
                 if not text:
                     return []
-                if segment.message.separators.repetition in text or segment.name in HEADERS:
+                if segment.syntax.separators.repetition in text or segment.name in HEADERS:
                     cells = segment.cells(field)
                 else:
                     cells = [Part(field, text, 0, segment)]
             else:
-                cells = [cell for segment in segments for cell in segment.cells(field)]  # type: ignore[union-attr]
+                cells = [cell for segment in segments for cell in segment.cells(field)]
             return [found for cell in cells for found in _parts(cell, rest)] if rest else cells
 
         return in_group
@@ -277,7 +264,7 @@ def make_undoable(branch: Branch, steps: tuple[str, ...], new: bool) -> tuple[Br
     for position, step in enumerate(steps):
         last = position == len(steps) - 1
         chosen = step if isinstance(step, Chosen) else None
-        repeats = (child for child in branch.all(step) if chosen is None or chosen.tellers(child))
+        repeats = (child for child in branch.all(step) if chosen is None or tellers_of(chosen, child))
         found = None if new and last else next(repeats, None)
         if found is None:
             found = branch.add(str(step))

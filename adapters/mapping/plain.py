@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.codecs.er7 import Part
+from adapters.codecs.er7 import Part, Segment
 from adapters.mapping.places import Place
 from adapters.mapping.short import NULL, Text, cell_in_group, text_at
+from adapters.mapping.structure import Group
 from adapters.mapping.values import Transform
 from adapters.mapping.walk import Frame, Reader
 from adapters.mapping.ways import Imposer
@@ -49,7 +50,7 @@ def _part_as_it_stands(number: int, steps: tuple[str, ...], leaf: Leaf, long: Re
     name, missing, at = leaf.name, leaf.missing, number - 1
 
     def read(frame: Frame) -> bool:
-        node: Any = frame.node
+        node: Part = frame.node
         parts = node.parts
         text = parts[at] if number <= len(parts) else ""
         if text:
@@ -70,7 +71,7 @@ def _part(number: int, steps: tuple[str, ...], leaf: Leaf, long: Reader) -> Read
     read_value, plain = leaf.transform.read, leaf.transform.plain
 
     def read(frame: Frame) -> bool:
-        node: Any = frame.node
+        node: Part = frame.node
         parts = node.parts
         text = parts[at] if number <= len(parts) else ""
         if text:
@@ -130,11 +131,12 @@ def cell_reader(place: Place, take: Take, missing: Reader | None, long: Reader) 
     name = cell[0]
 
     def read(frame: Frame) -> bool:
-        found = frame.node.by.get(name)  # type: ignore[attr-defined]
+        group: Group = frame.node
+        found: list[Any] | None = group.by.get(name)
         if found:
             if len(found) != 1:
                 return long(frame)
-            segment = found[0]
+            segment: Segment = found[0]
             fields = segment.cut or segment.fields
             if number < len(fields):
                 text = fields[number]
@@ -150,7 +152,8 @@ def cell_reader(place: Place, take: Take, missing: Reader | None, long: Reader) 
 
 def _part_block(number: int, take: Take, missing: Reader | None) -> Reader:
     def read(frame: Frame) -> bool:
-        found = frame.node.part(number)  # type: ignore[attr-defined]
+        node: Part = frame.node
+        found = node.part(number)
         if found is not None and found.text and take(frame, found):
             return True
         return missing is not None and missing(frame)

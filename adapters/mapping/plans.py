@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from adapters.codecs.er7_tree import Part, Segment
 from adapters.mapping.env import Env
 from adapters.mapping.rows import Row
+from adapters.mapping.structure import Group
 from adapters.mapping.walk import Frame, Reader
 
 Need = frozenset[tuple[str, int]] | None
@@ -120,7 +122,7 @@ def _below(readers: list[tuple[Need, Reader]], first: int) -> Reader:
     plan = _remembering(readers, first)
 
     def read(frame: Frame) -> bool:
-        node: Any = frame.node
+        node: Segment | Part = frame.node
         filled = node.full or node.filled
         put = False
         for reader in plans.get(filled) or plan(plans, filled):
@@ -142,14 +144,16 @@ def _group(readers: list[tuple[Need, Reader]], names: list[str], segments: froze
         return plan
 
     def read(frame: Frame) -> bool:
-        by = frame.node.by  # type: ignore[attr-defined]
+        group: Group = frame.node
+        by = group.by
         pattern = []
         for name in names:
-            found = by.get(name)
+            found: list[Any] | None = by.get(name)
             if not found:
                 pattern.append(_NONE)
             elif len(found) == 1 and name in segments:
-                pattern.append(found[0].full or found[0].filled)
+                segment: Segment = found[0]
+                pattern.append(segment.full or segment.filled)
             else:
                 pattern.append(_ANY)
         patterns = tuple(pattern)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from adapters.codecs.er7_tree import Segment
+from adapters.codecs.er7_tree import Part, Segment
 from adapters.mapping.places import Place
 from adapters.mapping.structure import Group
 from adapters.tree import Branch
@@ -48,23 +48,27 @@ def cell_in_group(place: Place) -> tuple[str, int] | None:
     return (place.steps[0], int(place.steps[1])) if not place.steps[0].isdigit() else None
 
 
+def _whole(node: Part) -> str:
+    return node.text
+
+
 def _in_field(steps: tuple[str, ...]) -> Text | None:
     if not steps:
-        return lambda node: str(node.text)
+        return _whole
     number = int(steps[0])
     if len(steps) == 1:
 
-        def part(node: Any) -> str:
-            parts: list[str] = node.parts
+        def part(node: Part) -> str:
+            parts = node.parts
             return parts[number - 1] if number <= len(parts) else ""
 
         return part
     below = int(steps[1])
 
-    def subpart(node: Any) -> str | None:
+    def subpart(node: Part) -> str | None:
         if node.level:
             return None
-        parts: list[str] = node.parts
+        parts = node.parts
         return _piece(parts[number - 1], "&", below) if number <= len(parts) else ""
 
     return subpart
@@ -72,7 +76,13 @@ def _in_field(steps: tuple[str, ...]) -> Text | None:
 
 def _in_segment(steps: tuple[str, ...]) -> Text | None:
     inside = _in_fields(steps)
-    return None if inside is None else lambda node: inside(node.cut or node.fields)
+    if inside is None:
+        return None
+
+    def text(node: Segment) -> str | None:
+        return inside(node.cut or node.fields)
+
+    return text
 
 
 def _in_group(name: str, steps: tuple[str, ...]) -> Text | None:
@@ -84,23 +94,27 @@ def _in_group(name: str, steps: tuple[str, ...]) -> Text | None:
     if len(steps) == 2:
         return _component_in_group(name, int(steps[0]), int(steps[1]))
 
-    def text(node: Any) -> str | None:
-        found = node.by.get(name)
+    def text(node: Group) -> str | None:
+        found: list[Any] | None = node.by.get(name)
         if not found:
             return ""
-        return inside(found[0].cut or found[0].fields) if len(found) == 1 else None
+        if len(found) != 1:
+            return None
+        segment: Segment = found[0]
+        return inside(segment.cut or segment.fields)
 
     return text
 
 
 def _field_in_group(name: str, number: int) -> Text:
-    def text(node: Any) -> str | None:
-        found = node.by.get(name)
+    def text(node: Group) -> str | None:
+        found: list[Any] | None = node.by.get(name)
         if not found:
             return ""
         if len(found) != 1:
             return None
-        fields: list[str] = found[0].cut or found[0].fields
+        segment: Segment = found[0]
+        fields = segment.cut or segment.fields
         if number >= len(fields):
             return ""
         field = fields[number]
@@ -110,13 +124,14 @@ def _field_in_group(name: str, number: int) -> Text:
 
 
 def _component_in_group(name: str, number: int, component: int) -> Text:
-    def text(node: Any) -> str | None:
-        found = node.by.get(name)
+    def text(node: Group) -> str | None:
+        found: list[Any] | None = node.by.get(name)
         if not found:
             return ""
         if len(found) != 1:
             return None
-        fields: list[str] = found[0].cut or found[0].fields
+        segment: Segment = found[0]
+        fields = segment.cut or segment.fields
         if number >= len(fields):
             return ""
         field = fields[number]

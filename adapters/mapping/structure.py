@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from adapters.codecs.er7 import Message, Segment
 from adapters.errors import BrokenPack, Malformed
@@ -44,7 +45,7 @@ class Group:
 
     __slots__ = ("by", "name", "nodes")
 
-    state = State.VALUE
+    state: ClassVar[State] = State.VALUE
     value = None
 
     def __init__(self, name: str) -> None:

@@ -97,4 +97,5 @@ def _above(frame: Frame, levels: int) -> Node:
     for _ in range(levels):
         assert frame.up is not None
         frame = frame.up
-    return frame.node
+    node: Node = frame.node
+    return node

@@ -31,6 +31,9 @@ _TOKEN: Final = {
     "oid": re.compile(r"urn:oid:[0-2](\.(0|[1-9][0-9]*))+"),
     "uuid": re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
 }
+_LEXICAL: Final = (*_TOKENS, "base64Binary")
+"""Types that R4 gives a lexical form."""
+_TYPED: Final = ("boolean", "decimal", *DATES, *INTEGERS)
 _URNS: Final = {"urn:oid:": "oid", "urn:uuid:": "uuid"}
 _ANY_TOKEN: Final = re.compile(r"\S+")
 _BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
@@ -107,12 +110,12 @@ def _kind(row: Row, path: Path, codes: CodeMap | None, pack_id: str, native: boo
         if path.kind not in INTEGERS:
             raise row.fail(f"integer maps only to an integer, and {path.text} is {path.kind}")
         return _integer(path.kind, native)
-    if path.node or path.kind in ("boolean", "decimal", *DATES, *INTEGERS):
+    if path.node or path.kind in _TYPED:
         raise row.fail(f"{path.text} is {path.kind}: a plain value needs a transform or a block")
     if path.codes is not None and not row.when and not row.prefix:
         raise row.fail(f"{path.text} has a required binding: it needs a code map")
     kind = _URNS.get(row.prefix, path.kind) if path.kind == "uri" else path.kind
-    return _token(kind, strict, path.pattern) if kind in (*_TOKENS, "base64Binary") else Transform(_text, _untext, True)
+    return _token(kind, strict, path.pattern) if kind in _LEXICAL else Transform(_text, _untext, True)
 
 
 def _text(value: Any, walk: Noting, node: Any) -> Any:
@@ -302,6 +305,7 @@ def _coded(row: Row, path: Path, codes: CodeMap, pack_id: str) -> Transform:
             raise row.fail(f"{codes.name}: {', '.join(outside)} is outside the binding of {path.text}")
     system = f"{HUB_BASE}/pack/{pack_id}/{codes.name}"
     reads, writes, keep = codes.reads, codes.writes, row.unknown == "keep"
+    default, has_systems = row.default, codes.has_systems
 
     def read(value: Any, walk: Noting, node: Any) -> Any:
         text = ("true" if value else "false") if isinstance(value, bool) else str(value).strip()
@@ -317,11 +321,11 @@ def _coded(row: Row, path: Path, codes: CodeMap, pack_id: str) -> Transform:
                 walk.note(place_of(node), LossKind.NORMALISE, "white space is taken away")
             return Kept({"url": ORIGINAL_CODE_URL, "valueCoding": {"system": system, "code": kept}})
         back = writes.get((code.system, code.code))
-        if back is None and row.default == code.code:
+        if back is None and default == code.code:
             walk.note(place_of(node), LossKind.DROP, "means what saying nothing means, and is said by saying nothing")
         elif back != value:
             walk.note(place_of(node), LossKind.NORMALISE, "several codes of the sender mean this one")
-        if not codes.has_systems:
+        if not has_systems:
             return code.code
         coding = {"system": code.system, "code": code.code}
         return {**coding, "display": code.display} if code.display else coding

@@ -84,7 +84,8 @@ class Frame:
     __slots__ = ("element", "made", "node", "own", "up", "walk")
 
     def __init__(self, node: Node, up: Frame | None, element: Json, own: Own, made: Made | None, walk: Walk) -> None:
-        self.node = node
+        self.node: Any = node
+        """Rows are compiled for the kind of node that they will stand on, and say so where they read it."""
         self.up = up
         self.element = element
         self.own = own

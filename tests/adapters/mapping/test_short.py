@@ -79,14 +79,14 @@ def test_every_leaf_is_read_or_lost(raw: bytes) -> None:
 
 def test_a_marked_message_is_read_the_long_way() -> None:
     """Separators of the sender's own, decomposed text and control characters make a message untidy."""
-    tidy = er7_tree.Message(er7_tree.STANDARD, "utf-8")
-    tidy.segments.append(er7_tree.Segment("PID", "PID|1||Mẫu", tidy, 1, 1))
+    tidy = er7_tree.Message(er7_tree.Syntax(er7_tree.STANDARD, "utf-8"))
+    tidy.segments.append(er7_tree.Segment("PID", "PID|1||Mẫu", tidy.syntax, 1, 1))
     assert tidy.tidy
     for line, marks in (
         ("PID|1||Ma\u0302\u0303u", er7_tree.STANDARD),
         ("PID|1||\x01", er7_tree.STANDARD),
         ("PID|1||a", replace(er7_tree.STANDARD, component="@")),
     ):
-        untidy = er7_tree.Message(marks, "utf-8")
-        untidy.segments.append(er7_tree.Segment("PID", line, untidy, 1, 1))
+        untidy = er7_tree.Message(er7_tree.Syntax(marks, "utf-8"))
+        untidy.segments.append(er7_tree.Segment("PID", line, untidy.syntax, 1, 1))
         assert not untidy.tidy
