@@ -38,6 +38,10 @@ class Declared:
     """Source places that a row may say of itself."""
     numbered: set[str] = field(default_factory=set)
     """Source places that say where in its list a thing stands: another order, another number."""
+    returned: set[str] = field(default_factory=set)
+    """Canonical places that some row reads and writes."""
+    retold: dict[str, set[str]] = field(default_factory=dict)
+    """Canonical place -> source places at which it is said in the format's own way (`direction: out`)."""
     head: set[str] = field(default_factory=set)
     """Header places, which the context supplies."""
 
@@ -53,6 +57,14 @@ class Declared:
         """The places that what is read at a place is written to instead, as far as it is not written back to it."""
         written = (self.writers.get(target, set()) for target in self.targets.get(place, ()))
         return {other for writers in written if place not in writers for other in writers}
+
+    def said_otherwise(self) -> set[str]:
+        """Canonical places that are said in the format's own way alone, and those that such a saying is read as."""
+        found: set[str] = set()
+        for to, patterns in self.retold.items():
+            if to not in self.returned:
+                found |= {to, *(target for pattern in patterns for target in self.targets.get(pattern, ()) if target)}
+        return found
 
     def lost_in(self, place: str, lost: Iterable[str]) -> bool:
         """Whether a canonical place that a source place goes to is among those which the writer reports as lost."""
@@ -149,6 +161,10 @@ class _Walk:
         pattern = bare(pattern, self.pack.codec.name)
         if direction == "in" or (to and direction != "out"):
             self.found.targets.setdefault(pattern, set()).add(to)
+        if to and direction == "both":
+            self.found.returned.add(to)
+        elif to and direction == "out":
+            self.found.retold.setdefault(to, set()).add(pattern)
         if to and direction != "in":
             self.found.writers.setdefault(to, set()).add(pattern)
         if row.out or row.default or direction == "out":

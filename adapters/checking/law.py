@@ -5,6 +5,7 @@ Parts 1 to 5 are a pack's own; part 6 (`adapters.checking.crossing`) takes two. 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,13 +22,14 @@ from adapters.codecs.common import Parsed
 from adapters.errors import AdapterError, Refusal, Unwritable
 from adapters.mapping.bundles import BundlePack
 from adapters.mapping.engine import RowPack
-from adapters.pack import Bundle, Context, LossKind, Pack, Reading, Strand, Writing
+from adapters.pack import Bundle, Context, Loss, LossKind, Pack, Reading, Strand, Writing
 from adapters.r4.validate import validate
 from adapters.tree import Node, leaves
 
 NEVER_MATCHES: Final = "never-matches"
 _OF_ENTRIES: Final = frozenset({"fullUrl", "request", "response"})
 _OF_RESOURCES: Final = frozenset({"id", "meta"})
+_SELECTOR: Final = re.compile(r"\[[^\]]*=.*")
 _MARGIN: Final = 6
 """How far a declared number of losses may stand above thrice what any message lost: the rarest need many messages."""
 
@@ -206,7 +208,7 @@ class _Return:
         self.lost = {unnumbered(loss.place) for loss in written.loss}
         yield from self._source(written)
         others = [other for other in self.reading.strands if other is not self.strand]
-        yield from stability_breaches(self.pack, self.strand, written, context, others)
+        yield from stability_breaches(self.pack, self.declared, self.strand, written, context, others)
 
     def _source(self, written: Writing) -> Iterator[Breach]:
         """Parts 2 and 4: each source leaf comes back, stands in the residual, or matches a declaration."""
@@ -279,7 +281,12 @@ def _kinds(place: str, reported: dict[str, set[LossKind]]) -> set[LossKind]:
 
 
 def stability_breaches(
-    pack: Pack, strand: Strand, written: Writing, context: Context, others: Sequence[Strand] = ()
+    pack: Pack,
+    declared: Declared,
+    strand: Strand,
+    written: Writing,
+    context: Context,
+    others: Sequence[Strand] = (),
 ) -> Iterator[Breach]:
     """Part 3: read(write(read(m))) == read(m), fullUrls included, as far as nothing was lost on the way out; what was
     written once is from then on read and written the same, byte for byte. `others`: the message's other children, whose
@@ -299,19 +306,38 @@ def stability_breaches(
     mine = _renamed(strand.bundle, _shared(strand.bundle, first.bundle, others)) if others else strand.bundle
     if not written.loss and (place := _difference(_comparable(mine), _comparable(first.bundle))):
         yield Breach(3, place, "reading what was written is another than what was read")
-    lost = {unnumbered(loss.place) for loss in written.loss}
-    for place in sorted(_changed(mine, first.bundle)):
-        if lost and not any(touches(place, other) or place.endswith(f".{other}") for other in lost):
+    if written.loss:
+        told = _Told(written.loss, declared.said_otherwise())
+        for place in sorted(place for place, whole in _changed(mine, first.bundle) if not told.covers(place, whole)):
             yield Breach(3, place, "is another when what was written is read, and no loss is reported there")
 
 
-def _changed(one: Bundle, other: Bundle) -> set[str]:
-    """The canonical places, without indices, at which the resources of two bundles do not say the same."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is known to be said otherwise, or not at all."""
+
+    loss: Sequence[Loss]
+    otherwise: set[str]
+
+    def covers(self, place: str, whole: str) -> bool:
+        """Whether what changed at a place was told: lost there, said in the format's own way, or a system whose code
+        went; `whole` is the place with the extensions on its way."""
+        # What a format's default says is a value with the constants of its selector: all of that element.
+        lost = {_SELECTOR.sub("", unnumbered(loss.place)) for loss in self.loss}
+        if place in self.otherwise or any(touches(place, one) or whole.endswith(f".{one}") for one in lost):
+            return True
+        coding, _, last = place.rpartition(".")
+        return last == "system" and any(one.startswith(f"{coding}.") for one in lost)
+
+
+def _changed(one: Bundle, other: Bundle) -> set[tuple[str, str]]:
+    """The canonical places, without indices, at which the resources of two bundles do not say the same, each with its
+    whole way."""
     before, after = (Counter(_saying(bundle)) for bundle in (one, other))
-    return {place for place, _ in (before - after) | (after - before)}
+    return {(place, whole) for place, whole, _ in (before - after) | (after - before)}
 
 
-def _saying(bundle: Bundle) -> Iterator[tuple[str, str]]:
+def _saying(bundle: Bundle) -> Iterator[tuple[str, str, str]]:
     """The leaves of a bundle's resources, without what the hub says itself; an extension stands at what it extends.
 
     A code that is kept beside a primitive (`_use`) is no word of the canonical side, and goes with its element unsaid.
@@ -319,10 +345,11 @@ def _saying(bundle: Bundle) -> Iterator[tuple[str, str]]:
     for entry in bundle["entry"][1:]:
         resource = unlabelled(entry["resource"])
         for place, value in canonical_leaves(resource, str(resource.get("resourceType"))):
-            parts = unnumbered(place).split(".")
+            whole = unnumbered(place)
+            parts = whole.split(".")
             ours = parts[1] in ("id", "meta") or parts[-1] in ("reference", "resourceType", "url")
             if not ours and not any(part.startswith("_") for part in parts):
-                yield ".".join(parts).partition(".extension.")[0], value
+                yield whole.partition(".extension.")[0], whole, value
 
 
 def _shared(bundle: Bundle, alone: Bundle, others: Sequence[Strand]) -> dict[str, str]:
