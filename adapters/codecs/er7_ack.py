@@ -78,8 +78,8 @@ def reply_code(head: Head, outcome: str) -> str | None:
 def acknowledge(head: Head, code: str, control_id: str, at: datetime, errors: Sequence[Refusal] = ()) -> bytes:
     """The acknowledgement of a message: MSH, MSA and an ERR for each error, in UTF-8, segments ended by CR.
 
-    In an accepting one (AA, CA) what ERR says is a warning. `at` is aware; `control_id` is this answer's own MSH-10. ERR-2 says the place, ERR-3 the code of table 0357, ERR-8
-    the sentence for a person, which never repeats a value.
+    In an accepting one (AA, CA) what ERR says is a warning. `at` is aware; `control_id` is this answer's own MSH-10.
+    ERR-2 says the place, ERR-3 the code of table 0357, ERR-8 the sentence for a person, which never repeats a value.
     """
     fields = head.fields
     trigger = re.sub(r"[^A-Z0-9]", "", head.type.split("^")[1]) if "^" in head.type else ""
