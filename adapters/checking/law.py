@@ -202,7 +202,7 @@ class _Return:
         except Exception as fault:  # whatever is not Unwritable is the breach itself
             yield Breach(2, "", f"writing fails with {type(fault).__name__}, which is not Unwritable")
             return
-        if written.type != self.reading.head.type:
+        if written.type != self.reading.head.type and len(self.reading.strands) == 1:
             yield Breach(2, "", f"what was read as {self.reading.head.type} is written as {written.type}")
             return
         self.lost = {unnumbered(loss.place) for loss in written.loss}

@@ -25,7 +25,7 @@ from adapters.mapping.residual import Leaves, Losses
 from adapters.mapping.script import Script, Speech, compile_script
 from adapters.mapping.siblings import Siblings
 from adapters.mapping.strands import apart
-from adapters.mapping.structure import fold
+from adapters.mapping.structure import Group, fold
 from adapters.mapping.walk import Frame, Reader, Walk
 from adapters.pack import Bundle, Context, Deviation, Head, Reading, Strand, Writing
 from adapters.tree import Node, leaves
@@ -87,14 +87,15 @@ class RowPack:
         if message.refs:
             tree = resolve(tree, *message.refs)
         short = isinstance(parsed.tree, er7.Message) and message.grammar is not None and parsed.tree.tidy
-        reader = self._reader(message, head.dialect, short)
         strands, found, losses = [], [*parsed.deviations, *self._version(head)], Losses(head_nodes)
         views = tuple(self._strands(tree, message))
         siblings = Siblings() if len(views) > 1 else None
         for number, view in enumerate(views):
             walk = Walk(zone=context.zone, agency=context.agency)
-            reader(Frame(view, None, {}, {}, None, walk))
-            assembly = Assembly(walk, context, head, raw, number, siblings)
+            meant = self._meant(message, parsed.tree, view, head.dialect) if siblings is not None else message
+            self._reader(meant, head.dialect, short)(Frame(view, None, {}, {}, None, walk))
+            own = head if meant is message else replace(head, type=meant.type, event=meant.event)
+            assembly = Assembly(walk, context, own, raw, number, siblings)
             bundle = assembly.bundle((self.id, self.version))
             found += walk.deviations
             losses.add(view, walk)
@@ -131,6 +132,15 @@ class RowPack:
                 fold(tree, message.grammar)
             except Malformed as fault:
                 raise Unwritable(fault.place, "structure", fault.why) from None
+
+    def _meant(self, message: Message, tree: Node, view: Node, dialect: str) -> Message:
+        """What one child's part is by itself: of two children's results one may answer an order, and the other none."""
+        if not isinstance(tree, er7.Message) or not isinstance(view, Group):
+            return message
+        part = er7.Message(tree.separators, tree.charset)
+        part.segments = list(view.segments())
+        kin = (m for m in self.dialects[dialect].messages if (m.strand, m.grammar) == (message.strand, message.grammar))
+        return next((m for m in kin if m.direction != "out" and self._is(m, part, [])), message)
 
     def _version(self, head: Head) -> Iterator[Deviation]:
         if self.versions and head.version and head.version not in self.versions:

@@ -188,3 +188,13 @@ def test_a_name_that_is_only_said_as_a_whole_is_written() -> None:
     reading = with_pid(5, "Mẫu^Thử")
     child(reading)["name"] = [{"text": "Thử Thị Mẫu"}]
     assert pid(reading)[5] == "Thử Thị Mẫu"
+
+
+@pytest.mark.parametrize(("said", "code"), [("&GDT^Critical values", None), ("71020&IMP^Chest X-ray^LN", "71020")])
+def test_a_code_may_say_which_part_of_the_report_it_is(said: str, code: str | None) -> None:
+    """The suffix of OBX-3 is kept beside the code, in a note as in a result; what a note says is not refused for it."""
+    raw = changed("mdm-t02-note.hl7", "11506-3^Progress note^LN", said)
+    (document,) = packs.resources(read(raw).strands[0].bundle, "DocumentReference")
+    (coding,) = document["content"][0]["extension"][0]["valueCodeableConcept"]["coding"]
+    assert coding.get("code") == code
+    assert coding["extension"][0]["valueString"] in ("GDT", "IMP")

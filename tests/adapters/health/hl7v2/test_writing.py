@@ -255,3 +255,15 @@ def test_a_referrals_remark_is_not_a_results() -> None:
     found = packs.pack(ID).read(raw.encode(), packs.CONTEXT).strands[0].bundle
     assert not packs.resources(found, "Encounter")
     assert len(packs.resources(found, "ServiceRequest")[0]["note"]) == 1
+
+
+def test_of_two_children_one_may_answer_an_order_and_the_other_none() -> None:
+    """Each child's part is what it is by itself: a result, and a record that nobody asked for; both can be said."""
+    lines = packs.sample(ID, "oru-r01-two-children.hl7").decode().split("\r")
+    second = [number for number, line in enumerate(lines) if line.startswith("OBR")][-1]
+    lines.insert(second, "ORC|RE|GD-2026-0001^CQDT-MAU")
+    strands = packs.pack(ID).read("\r".join(lines).encode(), packs.CONTEXT).strands
+    events = [strand.bundle["entry"][0]["resource"]["eventCoding"]["code"] for strand in strands]
+    assert events == ["exam-record", "result"]
+    said = [packs.pack(ID).write(strand.bundle, TO_HOSPITAL) for strand in strands]
+    assert [one.type for one in said] == ["ORU^R01", "ORU^R01^ORU_R01"]
