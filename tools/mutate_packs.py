@@ -371,8 +371,9 @@ def described(id_: str, site: Site) -> dict[str, Any]:
 
 @cache
 def _digest(id_: str) -> str:
-    """Of all that the pack holds, its samples too: what changes any of it may change what is noticed."""
-    return sha256(b"".join(name.encode() + raw for name, raw in sorted(files_of(id_).items()))).hexdigest()[:12]
+    """Of all that the pack holds but its words, its samples too: what changes any of it may change what is noticed."""
+    held = sorted((name, raw) for name, raw in files_of(id_).items() if not name.endswith(".md"))
+    return sha256(b"".join(name.encode() + raw for name, raw in held)).hexdigest()[:12]
 
 
 def _short(row: dict[str, Any]) -> str:
