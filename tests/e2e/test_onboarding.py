@@ -1,13 +1,16 @@
 """`docs/onboarding.md` is true: its commands make a pack from a sample, and its agency's message is taken by a hub.
 
-The page's first half runs as it stands; of the second, which needs a hub beside it, the registry and the message do.
+The page's first half runs in this process; then all of it runs as a reader would, in a shell beside a hub that serves.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from string import Template
 
@@ -17,6 +20,7 @@ from hub import exchange, wiring
 from hub.cli import run
 from hub.envelope import Envelope
 from hub.settings import read_settings
+from tests.e2e.serving import serving
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "onboarding.md").read_text("utf-8")
@@ -72,6 +76,36 @@ def test_the_page_can_be_followed(
         raw = (tmp_path / "phieu-kham.csv").read_bytes()
         answer = exchange.accept(parts, Envelope("tram-y-te-mau", "http", raw, "text/csv"))
     assert (answer.state, answer.head.type) == ("stored", "records")
+
+
+@pytest.mark.timeout(600)
+def test_the_page_leads_to_messages_both_ways(tmp_path: Path) -> None:
+    """Every command, in a shell, beside a hub on another port: in the end the agency hears back in its own table."""
+    here = tmp_path / ".hub" / "onboarding"
+    (here / "bin").mkdir(parents=True)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    (here / "bin" / "hub").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m hub "$@"\n', "utf-8")
+    (here / "bin" / "hub").chmod(0o755)
+    commands = blocks()
+    serve = next(number for number, block in enumerate(commands) if "hub serve" in block)
+    shell(here, "".join(commands[:serve]))
+    with serving(here / ".hub", {"PACKS_PATH": str(here / "packs")}) as hub:
+        said = shell(here, "".join(commands[serve + 1 :]).replace("http://127.0.0.1:8080", hub.base))
+    received = json.loads((here / "received.json").read_text("utf-8"))
+    assert "Patient" not in {entry["resource"]["resourceType"] for entry in received["entry"]}
+    assert "D-plan-permits" in said
+    assert "".join(f"    {line}\n" for line in said.splitlines()[-2:]) in PAGE
+
+
+def shell(here: Path, script: str) -> str:
+    """What a shell in a folder says that runs the script and stops at the first failure."""
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "PACKS_"))}
+    mine |= {"PATH": f"{here / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=here, env=mine, capture_output=True, text=True, timeout=540
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
 
 
 def test_an_agency_whose_pack_is_missing_is_told_of(
