@@ -91,7 +91,8 @@ fast: DEBIAN_PACKAGES := build-essential:cc python3-dev:python3-config
 fast: install-dev debian
 	$(BIN)/python tools/compile_engine.py
 
-bench: install-dev fast
+bench: install-dev
+	-$(MAKE) --no-print-directory fast
 	$(BIN)/python bench/run.py
 
 mutation: install-dev
