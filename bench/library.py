@@ -1,7 +1,10 @@
 """What libraries do, without a socket: parsing, reading through rows, validating, deciding.
 
-Run as ``python -m bench.library ROUNDS SECONDS``; prints the figures as JSON. One process does all of it, so that the
-two sides of a ratio have the same interpreter and the same neighbours; within a round the works follow one another.
+Run as ``python -X pure -m bench.library ROUNDS SECONDS``; prints the figures as JSON. One process does all of it, so
+that the two sides of a ratio have the same interpreter and the same neighbours; within a round the works follow one
+another.
+What is compiled (`make fast`) and its peer have a process of their own: the same without ``-X pure``, and ``compiled``
+behind.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import gc
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -74,6 +77,15 @@ def reading() -> dict[str, Work]:
     if has_errors(validate(bundle)):
         raise Unmeasurable("the bundle that was read does not pass the validator")
     return {"rows/read": lambda: pack.read(raw, context), "r4/bundle": lambda: validate(bundle)}
+
+
+def reading_compiled() -> dict[str, Work]:
+    """The health/hl7v2 pack, its engine compiled, against python-hl7."""
+    from adapters import compiled
+
+    if not compiled.is_used():
+        raise Unmeasurable("the engine is not compiled: `make fast`")
+    return {"hl7/beside": peer_parsing()["hl7/parse"], "rows/compiled": reading()["rows/read"]}
 
 
 def validating() -> dict[str, Work]:
@@ -179,10 +191,22 @@ KINDS: Final = (
     ),
 )
 
+COMPILED: Final = (
+    Kind(
+        {
+            "hl7/beside": "python-hl7: the same ORU^R01, in the process of the compiled engine",
+            "rows/compiled": "Pack health/hl7v2: the same to a canonical bundle, through rows, the engine compiled",
+        },
+        reading_compiled,
+    ),
+)
+"""What the process with the compiled engine measures."""
+
 COMPARISONS: Final = (
     Comparison("ER7 parse, lazily", "er7/lines", "hl7/parse"),
     Comparison("ER7 parse and walk every leaf", "er7/leaves", "hl7/parse"),
-    Comparison("Read 30 OBX, bytes to bundle, through rows", "rows/read", "hl7/parse", 3),
+    Comparison("Read 30 OBX, bytes to bundle, through rows, the engine as Python", "rows/read", "hl7/parse", 3),
+    Comparison("Read 30 OBX, bytes to bundle, through rows, the engine compiled", "rows/compiled", "hl7/beside", 3),
     Comparison("Validate one Observation, bytes to verdict", "r4/judge", "fhir.resources/judge", 20),
     Comparison("Consent of 12 provisions, compiled, alone", "consent/tree", "cedar/parsed", 20),
     Comparison("Whole decision on all layers of law, consent compiled", "consent/decide", "cedar/parsed"),
@@ -196,11 +220,11 @@ COMPARISONS: Final = (
 )
 
 
-def measure(rounds: int, seconds: float) -> Iterator[Figure]:
+def measure(rounds: int, seconds: float, kinds: Sequence[Kind] = KINDS) -> Iterator[Figure]:
     """Every figure; those whose work cannot be made say why."""
     figures: dict[str, Figure] = {}
     works: list[tuple[Figure, Work, int, int]] = []
-    for kind in KINDS:
+    for kind in kinds:
         figures |= {key: Figure(key, what) for key, what in kind.names.items()}
         try:
             made = kind.make()
@@ -241,7 +265,8 @@ def _round(figure: Figure, work: Work, calls: int, pieces: int) -> None:
 def main() -> None:
     """Measure and print."""
     rounds, seconds = int(sys.argv[1]), float(sys.argv[2])
-    json.dump([asdict(figure) for figure in measure(rounds, seconds)], sys.stdout)
+    kinds = COMPILED if sys.argv[3:] == ["compiled"] else KINDS
+    json.dump([asdict(figure) for figure in measure(rounds, seconds, kinds)], sys.stdout)
 
 
 if __name__ == "__main__":

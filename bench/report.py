@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from adapters import compiled
 from bench.figures import Comparison, Figure, Memory, Spread, ratio
 
 INTRODUCTION = """# Performance
@@ -57,8 +58,12 @@ def _circumstances(run: Run) -> str:
     return (
         f"{run.began:%d %B %Y, %H:%M} UTC{_commit()}. {os.cpu_count()} processor cores, {memory:.0f} GiB of memory, "
         f"{platform.system()}, {platform.python_implementation()} {platform.python_version()}; "
-        f"the run took {run.seconds:.0f} s. {busy}\n"
+        f"the run took {run.seconds:.0f} s. {busy} The row engine of the served hub was {_engine()}.\n"
     )
+
+
+def _engine() -> str:
+    return "compiled (`make fast`)" if compiled.is_used() else "plain Python"
 
 
 def _commit() -> str:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,9 @@ def main() -> int:
     memories: list[Memory] = []
     if given.only in ("", "library"):
         _say("libraries")
-        figures += _library(given.rounds, given.library_seconds)
+        rounds, library_seconds = str(given.rounds), str(given.library_seconds)
+        figures += _library(library.KINDS, "-X", "pure", "-m", "bench.library", rounds, library_seconds)
+        figures += _library(library.COMPILED, "-m", "bench.library", rounds, library_seconds, "compiled")
     if given.only in ("", "starting"):
         _say("starts of commands")
         with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
@@ -77,12 +80,11 @@ def _arguments() -> argparse.Namespace:
     return given
 
 
-def _library(rounds: int, seconds: float) -> list[Figure]:
-    command = [sys.executable, "-m", "bench.library", str(rounds), str(seconds)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, timeout=300)
+def _library(kinds: Sequence[library.Kind], *command: str) -> list[Figure]:
+    done = subprocess.run([sys.executable, *command], stdout=subprocess.PIPE, cwd=ROOT, timeout=300)
     if done.returncode:
         why = f"the process that measures libraries ended with code {done.returncode}"
-        return [Figure(key, what, missing=why) for kind in library.KINDS for key, what in kind.names.items()]
+        return [Figure(key, what, missing=why) for kind in kinds for key, what in kind.names.items()]
     listed: list[dict[str, Any]] = json.loads(done.stdout)
     return [Figure(**each) for each in listed]
 

@@ -137,7 +137,7 @@ class RowPack:
         """What one child's part is by itself: of two children's results one may answer an order, and the other none."""
         if not isinstance(tree, er7.Message) or not isinstance(view, Group):
             return message
-        part = er7.Message(tree.separators, tree.charset)
+        part = er7.Message(tree.syntax)
         part.segments = list(view.segments())
         kin = (m for m in self.dialects[dialect].messages if (m.strand, m.grammar) == (message.strand, message.grammar))
         return next((m for m in kin if m.direction != "out" and self._is(m, part, [])), message)

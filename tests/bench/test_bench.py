@@ -150,6 +150,14 @@ def test_library_figures_come_for_every_round() -> None:
     assert all(len(figure.rates) == len(figure.costs) == 1 and figure.count > 0 for figure in figures)
 
 
+def test_the_compiled_engine_is_measured_only_when_it_is_one() -> None:
+    """With the engine as Python, its compiled figures are missing and say what to do."""
+    words = [sys.executable, "-X", "pure", "-m", "bench.library", "1", "0.001", "compiled"]
+    done = subprocess.run(words, capture_output=True, cwd=ROOT, timeout=100)
+
+    assert {each["missing"] for each in json.loads(done.stdout)} == {"the engine is not compiled: `make fast`"}
+
+
 def test_process_ends_with_the_run(tmp_path: Path) -> None:
     """A process of the run is measured while it lives, and gone when it is stopped."""
     code = "import time; sum(range(3_000_000)); time.sleep(60)"
