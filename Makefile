@@ -12,9 +12,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTHON ?= $(shell for p in python3.11 python3 python3.13 python3.12; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-# Debian packages that the tests need, and a command that each one brings. None so far.
-# Example: DEBIAN_PACKAGES := postgresql:/usr/lib/postgresql/15/bin/initdb chromium:chromium
-DEBIAN_PACKAGES :=
+# Debian packages that the tests and `make fast` need, and a command that each one brings: what compiles the row engine.
+DEBIAN_PACKAGES := build-essential:cc python3-dev:python3-config
 
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra build
@@ -88,7 +87,6 @@ check: install-dev
 	$(BIN)/python tools/consent_doc.py --check
 
 # The compiled engine lies in build/compiled and is used as long as the source is what it was compiled from.
-fast: DEBIAN_PACKAGES := build-essential:cc python3-dev:python3-config
 fast: install-dev debian
 	$(BIN)/python tools/compile_engine.py
 
