@@ -12,7 +12,7 @@ import pytest
 from adapters.errors import Unwritable
 from adapters.library import load_pack
 from adapters.pack import Bundle, LossKind
-from tests.adapters.mapping.small import CONTEXT, message, pack, read, resources
+from tests.adapters.mapping.small import CONTEXT, ORU, message, pack, read, resources
 
 FULL = message(
     "PID|1||BN1^^^BV-MAU^MR~BN2^^^BV-MAU^MR||Mẫu^Thị Thử~Tên^Khác||20120315|F",
@@ -165,3 +165,29 @@ def test_a_code_that_json_says_as_a_number_goes_back_as_one() -> None:
     assert numbers.write(reading.strands[0].bundle, CONTEXT).raw == b'{"no":881,"sex":2}\n'
     told = numbers.read(b'{"no": "0881", "sex": "2"}', CONTEXT)
     assert [(loss.place, loss.kind.value) for loss in told.loss] == [("/sex", "normalise")]
+
+
+def test_a_default_of_the_format_is_a_told_loss() -> None:
+    """`out` beside `to`: what nobody said is said by the format's own word, and the loss tells that it was."""
+    small = pack(
+        oru=ORU.replace(
+            "{at: PID-8, to: gender, codes: codes/sex.csv}", "{at: PID-8, to: gender, codes: codes/sex.csv, out: U}"
+        )
+    )
+    silent = read(message("PID|1||BN1^^^BV-MAU^MR||Mẫu^An", "OBR|1||K1|a"), small).strands[0].bundle
+    written = small.write(silent, CONTEXT)
+    assert written.raw.decode().split("\r")[1].split("|")[8] == "U"
+    assert ("Patient.gender", LossKind.DEFAULT) in {(loss.place, loss.kind) for loss in written.loss}
+
+
+def test_a_day_has_no_place_for_the_time() -> None:
+    """`hl7-day` says YYYY[MM[DD]], the day in the context's zone; the time is a told loss."""
+    rows = ORU.replace(
+        '{at: PID-7, to: birthDate, date: "${birth}"}', "{at: PID-7, to: deceasedDateTime, date: [hl7-day, hl7]}"
+    )
+    small = pack(oru=rows)
+    for said, back, lost in (("202611222330+0000", "20261123", True), ("202611", "202611", False)):
+        found = read(message(f"PID|1||BN1^^^BV-MAU^MR||Mẫu^An||{said}|F", "OBR|1||K1|a"), small).strands[0].bundle
+        written = small.write(found, CONTEXT)
+        assert written.raw.decode().split("\r")[1].split("|")[7] == back
+        assert any(loss.kind is LossKind.NORMALISE for loss in written.loss) == lost
