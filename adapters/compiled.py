@@ -26,7 +26,6 @@ MODULES: Final = (
     "adapters.mapping.codes",
     "adapters.mapping.conditions",
     "adapters.mapping.dates",
-    "adapters.mapping.engine",
     "adapters.mapping.identity",
     "adapters.mapping.kin",
     "adapters.mapping.making",

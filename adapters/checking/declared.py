@@ -66,6 +66,10 @@ class Declared:
                 found |= {to, *(target for pattern in patterns for target in self.targets.get(pattern, ()) if target)}
         return found
 
+    def may_appear(self) -> set[str]:
+        """Canonical places that a constant of the format is read as."""
+        return {target for place in self.said for target in self.targets.get(place, ()) if target}
+
     def lost_in(self, place: str, lost: Iterable[str]) -> bool:
         """Whether a canonical place that a source place goes to is among those which the writer reports as lost."""
         targets = self.targets.get(place, set())

@@ -307,8 +307,10 @@ def stability_breaches(
     if not written.loss and (place := _difference(_comparable(mine), _comparable(first.bundle))):
         yield Breach(3, place, "reading what was written is another than what was read")
     if written.loss:
-        told = _Told(written.loss, declared.said_otherwise())
-        for place in sorted(place for place, whole in _changed(mine, first.bundle) if not told.covers(place, whole)):
+        told = _Told(written.loss, declared)
+        for place in sorted(
+            {place for place, whole, new in _changed(mine, first.bundle) if not told.covers(place, whole, new)}
+        ):
             yield Breach(3, place, "is another when what was written is read, and no loss is reported there")
 
 
@@ -317,24 +319,31 @@ class _Told:
     """What is known to be said otherwise, or not at all."""
 
     loss: Sequence[Loss]
-    otherwise: set[str]
+    declared: Declared
 
-    def covers(self, place: str, whole: str) -> bool:
-        """Whether what changed at a place was told: lost there, said in the format's own way, or a system whose code
-        went; `whole` is the place with the extensions on its way."""
+    def covers(self, place: str, whole: str, new: bool) -> bool:
+        """Whether what changed at a place was told: lost there, said in the format's own way, a constant of it (`new`),
+        a system whose code went, or words of a concept said in the place of its text; `whole` is the place with the
+        extensions on its way."""
         # What a format's default says is a value with the constants of its selector: all of that element.
         lost = {_SELECTOR.sub("", unnumbered(loss.place)) for loss in self.loss}
-        if place in self.otherwise or any(touches(place, one) or whole.endswith(f".{one}") for one in lost):
+        if any(touches(place, one) or whole.endswith(f".{one}") for one in lost):
+            return True
+        if place in self.declared.said_otherwise() or (new and place in self.declared.may_appear()):
             return True
         coding, _, last = place.rpartition(".")
-        return last == "system" and any(one.startswith(f"{coding}.") for one in lost)
+        concept = coding.removesuffix(".coding")
+        went = last == "system" and any(one.startswith(f"{coding}.") for one in lost)
+        return went or (last == "display" and f"{concept}.text" in lost)
 
 
-def _changed(one: Bundle, other: Bundle) -> set[tuple[str, str]]:
-    """The canonical places, without indices, at which the resources of two bundles do not say the same, each with its
-    whole way."""
+def _changed(one: Bundle, other: Bundle) -> set[tuple[str, str, bool]]:
+    """The canonical places, without indices, at which the resources of two bundles do not say the same: each with its
+    whole way, and whether it only appears."""
     before, after = (Counter(_saying(bundle)) for bundle in (one, other))
-    return {(place, whole) for place, whole, _ in (before - after) | (after - before)}
+    gone = {(place, whole) for place, whole, _ in before - after}
+    came = {(place, whole) for place, whole, _ in after - before}
+    return {(place, whole, (place, whole) not in gone) for place, whole in gone | came}
 
 
 def _saying(bundle: Bundle) -> Iterator[tuple[str, str, str]]:

@@ -469,22 +469,24 @@ def _choose(row: Row, env: Env) -> Writer:
         if not option.writes:
             continue
         tests = inner.tests(option.where, option)
+        # Nothing is read back by a way out alone, so of a membership no member is said by it.
+        told = tuple(test for test in tests if option.reads or len(test.values) == 1)
         has_rows = bool(option.rows or option.shape or option.place or option.choose or option.parts)
         writer = _compile(option, inner) if has_rows else None
-        options.append((tests, writer, asserter(option, inner)))
+        options.append((tests, told, writer, asserter(option, inner)))
 
     def write(at: Place) -> bool:
-        for tests, writer, assert_when in options:
+        for tests, told, writer, assert_when in options:
             if not paths.holds(at.element, tests):
                 continue
             if writer is None:
                 if not tests:
                     continue
-                at.ledger.use_tests(at.element, tests)
+                at.ledger.use_tests(at.element, told)
                 assert_when(at, at.branch)
                 return True
             if writer(at):
-                at.ledger.use_tests(at.element, tests)
+                at.ledger.use_tests(at.element, told)
                 assert_when(at, at.branch)
                 return True
         if row.required:
