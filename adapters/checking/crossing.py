@@ -97,7 +97,8 @@ class Crossings:
         return any(message.type == type_ and message.direction == "out" for message in self.writer.messages)
 
     def _unwritable(self, bundle: Bundle, fault: Unwritable) -> Iterator[Breach]:
-        """Unwritable is allowed for an event that the pack does not know, or when what it names is missing."""
+        """Unwritable is allowed for an event that the pack does not know, or when what it names is missing: an element
+        that is not there, or a resource of which the format can say nothing."""
         event = bundle["entry"][0]["resource"].get("eventCoding", {}).get("code", "")
         if event not in set(Event) or not self.writer.writes(Event(event)):
             return
@@ -163,15 +164,13 @@ def _day(text: str) -> datetime:
 
 
 def _stands(bundle: Bundle, place: str) -> bool:
-    """Whether something stands at a canonical place as an Unwritable names it (``Patient.name.family``); a code does
-    not count, since the recipient may have no word for it."""
+    """Whether something stands at a canonical place as an Unwritable names it (``Patient.name.family``); neither a code
+    nor a whole resource counts, since the recipient may have no word for it."""
     kind, _, way = place.partition(".")
     for entry in bundle["entry"]:
         resource: Any = entry["resource"]
-        if resource.get("resourceType") != kind:
+        if resource.get("resourceType") != kind or not way:
             continue
-        if not way:
-            return True
         try:
             path = paths.parse(way, kind)
         except AdapterError:

@@ -38,6 +38,8 @@ class Declared:
     """Source places that a row may say of itself."""
     numbered: set[str] = field(default_factory=set)
     """Source places that say where in its list a thing stands: another order, another number."""
+    defaults: set[str] = field(default_factory=set)
+    """Canonical places that a row fills of itself: they come and go with the resource that they stand in."""
     returned: set[str] = field(default_factory=set)
     """Canonical places that some row reads and writes."""
     retold: dict[str, set[str]] = field(default_factory=dict)
@@ -69,6 +71,10 @@ class Declared:
     def may_appear(self) -> set[str]:
         """Canonical places that a constant of the format is read as."""
         return {target for place in self.said for target in self.targets.get(place, ()) if target}
+
+    def made_of(self, place: str) -> frozenset[str]:
+        """The types of resource that what is read at a place goes to."""
+        return frozenset(target.partition(".")[0] for target in self.targets.get(place, ()) if target)
 
     def lost_in(self, place: str, lost: Iterable[str]) -> bool:
         """Whether a canonical place that a source place goes to is among those which the writer reports as lost."""
@@ -160,6 +166,8 @@ class _Walk:
                 self.rows(row.item, env.under(place, node=item_of(row.link)), under, _holder(row.link), direction)
         elif place is not None:
             self._note(pattern, to if row.to else "", direction, row)
+        elif row.default:
+            self.found.defaults.add(to)
 
     def _note(self, pattern: str, to: str, direction: str, row: Row) -> None:
         pattern = bare(pattern, self.pack.codec.name)

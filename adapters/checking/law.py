@@ -5,7 +5,6 @@ Parts 1 to 5 are a pack's own; part 6 (`adapters.checking.crossing`) takes two. 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,7 @@ from typing import Any, Final
 from adapters.checking.blame import rows_behind
 from adapters.checking.canon import focus_faults, person_faults, status_faults
 from adapters.checking.context import CONTEXT, answering
-from adapters.checking.declared import Declared, declared, touches
+from adapters.checking.declared import Declared, declared
 from adapters.checking.generate import FOREIGN, types
 from adapters.checking.places import bare, canonical_leaves, said, unlabelled, unnumbered
 from adapters.codecs import json as json_codec
@@ -29,7 +28,6 @@ from adapters.tree import Node, leaves
 NEVER_MATCHES: Final = "never-matches"
 _OF_ENTRIES: Final = frozenset({"fullUrl", "request", "response"})
 _OF_RESOURCES: Final = frozenset({"id", "meta"})
-_SELECTOR: Final = re.compile(r"\[[^\]]*=.*")
 _MARGIN: Final = 6
 """How far a declared number of losses may stand above thrice what any message lost: the rarest need many messages."""
 
@@ -248,12 +246,13 @@ class _Return:
 
     def _joined(self, place: str, reported: dict[str, set[LossKind]]) -> bool:
         """Whether what is written at a place was read at one that is only read, and joined there with what stands
-        elsewhere: it then says what the other said, as it would at its own place.
+        elsewhere: it then says what the other said, as it would at its own place. So does each place of a resource that
+        was joined of two.
         """
-        return any(
-            place in self.declared.moved_to(other) and LossKind.MERGE in _kinds(other, reported)
-            for other in self.declared.targets
-        )
+        joined = [other for other in self.declared.targets if LossKind.MERGE in _kinds(other, reported)]
+        made = {self.declared.made_of(other) for other in joined}
+        moved = any(place in self.declared.moved_to(other) for other in joined)
+        return moved or bool(made & {self.declared.made_of(place)} - {frozenset()})
 
     def _head(self, place: str, values: Mapping[str, str]) -> bool:
         if isinstance(self.pack, BundlePack):
@@ -322,19 +321,21 @@ class _Told:
     declared: Declared
 
     def covers(self, place: str, whole: str, new: bool) -> bool:
-        """Whether what changed at a place was told: lost there, said in the format's own way, a constant of it (`new`),
-        a system whose code went, or words of a concept said in the place of its text; `whole` is the place with the
+        """Whether what changed at a place was told: lost in that element of the resource, said in the format's own way,
+        a constant of it (`new`), or a default of a resource of which something was lost; `whole` is the place with the
         extensions on its way."""
-        # What a format's default says is a value with the constants of its selector: all of that element.
-        lost = {_SELECTOR.sub("", unnumbered(loss.place)) for loss in self.loss}
-        if any(touches(place, one) or whole.endswith(f".{one}") for one in lost):
+        lost = {unnumbered(loss.place) for loss in self.loss}
+        if any(_element(one) == _element(place) or whole.endswith(f".{one}") for one in lost):
             return True
         if place in self.declared.said_otherwise() or (new and place in self.declared.may_appear()):
             return True
-        coding, _, last = place.rpartition(".")
-        concept = coding.removesuffix(".coding")
-        went = last == "system" and any(one.startswith(f"{coding}.") for one in lost)
-        return went or (last == "display" and f"{concept}.text" in lost)
+        resource = f"{place.partition('.')[0]}."
+        return place in self.declared.defaults and any(one.startswith(resource) for one in lost)
+
+
+def _element(place: str) -> str:
+    """The element of the resource that a place is of: ``Patient.name``."""
+    return ".".join(place.partition("[")[0].split(".")[:2])
 
 
 def _changed(one: Bundle, other: Bundle) -> set[tuple[str, str, bool]]:
@@ -358,7 +359,8 @@ def _saying(bundle: Bundle) -> Iterator[tuple[str, str, str]]:
             parts = whole.split(".")
             ours = parts[1] in ("id", "meta") or parts[-1] in ("reference", "resourceType", "url")
             if not ours and not any(part.startswith("_") for part in parts):
-                yield whole.partition(".extension.")[0], whole, value
+                short = whole.partition(".extension.")[0]
+                yield short if "." in short else f"{short}.extension", whole, value
 
 
 def _shared(bundle: Bundle, alone: Bundle, others: Sequence[Strand]) -> dict[str, str]:

@@ -442,7 +442,7 @@ def _mover(row: Row, env: Env) -> Writer:
     rows, inner = env.under(place, data_class=row.data_class or env.data_class).content(row)
     write_rows, tests = compile_rows(rows, inner), env.tests(row.where, row) if env.node else ()
     make = node_maker(row, env) if place is not None else None
-    assert_when = asserter(row, env)
+    assert_when, told = asserter(row, env), _told_by(row, tests)
 
     def write(at: Place) -> bool:
         if tests and not paths.holds(at.element, tests):
@@ -455,10 +455,15 @@ def _mover(row: Row, env: Env) -> Writer:
             undo()
             return False
         assert_when(at, branch)
-        at.ledger.use_tests(at.element, tests)
+        at.ledger.use_tests(at.element, told)
         return True
 
     return write
+
+
+def _told_by(row: Row, tests: tuple[paths.Test, ...]) -> tuple[paths.Test, ...]:
+    """The conditions that writing a row says: nothing is read back by a way out alone, so no member of a membership."""
+    return tuple(test for test in tests if row.reads or len(test.values) == 1)
 
 
 def _choose(row: Row, env: Env) -> Writer:
@@ -469,8 +474,7 @@ def _choose(row: Row, env: Env) -> Writer:
         if not option.writes:
             continue
         tests = inner.tests(option.where, option)
-        # Nothing is read back by a way out alone, so of a membership no member is said by it.
-        told = tuple(test for test in tests if option.reads or len(test.values) == 1)
+        told = _told_by(option, tests)
         has_rows = bool(option.rows or option.shape or option.place or option.choose or option.parts)
         writer = _compile(option, inner) if has_rows else None
         options.append((tests, told, writer, asserter(option, inner)))

@@ -65,3 +65,12 @@ def test_results_that_come_back_in_another_order_are_numbered_anew() -> None:
     """OBX-1 says where a segment stands: no value that could be lost."""
     raw = changed("adt-a08-update.hl7", ("DG1|1", "OBX||ED|^Ảnh Mẫu\rOBX|2|NM|44249-1^PHQ-9^LN||14||||||F\rDG1|1"))
     assert not breaches("ADT^A08", raw)
+
+
+def test_a_code_of_another_table_in_a_coded_field_tells_the_loss_of_its_system() -> None:
+    """2.5.1 says a VIP indicator without a system: a code of another table goes without it, and that is told."""
+    raw = changed("adt-a08-update.hl7", ("BS001^Thử^Bác Sĩ^^^BS.|||", "BS001^Thử^Bác Sĩ^^^BS.|||A1^^HL70004"))
+    assert not breaches("ADT^A08", raw)
+    (strand,) = packs.pack(HL7).read(raw.encode(), packs.CONTEXT).strands
+    lost = [loss.place for loss in packs.pack(HL7).write(strand.bundle, packs.CONTEXT).loss]
+    assert "Encounter.serviceType.coding[0].system" in lost
