@@ -163,17 +163,22 @@ def _day(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}-01-01"[:10]).replace(tzinfo=UTC)
 
 
+def _only_systems(value: Any) -> bool:
+    """Whether an element is a concept whose codings name their systems and nothing else: no format has words for it."""
+    codings = value.get("coding", ()) if isinstance(value, dict) else ()
+    return bool(codings) and not any({"code", "display"} & coding.keys() for coding in codings)
+
+
 def _stands(bundle: Bundle, place: str) -> bool:
-    """Whether something stands at a canonical place as an Unwritable names it (``Patient.name.family``); neither a code
-    nor a whole resource counts, since the recipient may have no word for it."""
+    """Whether something stands at a canonical place as an Unwritable names it (``Patient.name.family``), in each resource
+    of that type; neither a code nor a whole resource counts, since the recipient may have no word for it."""
     kind, _, way = place.partition(".")
-    for entry in bundle["entry"]:
-        resource: Any = entry["resource"]
-        if resource.get("resourceType") != kind or not way:
-            continue
-        try:
-            path = paths.parse(way, kind)
-        except AdapterError:
-            return False
-        return path.kind not in ("Coding", "code") and next(paths.slots(resource, path.steps), None) is not None
-    return False
+    resources = [entry["resource"] for entry in bundle["entry"] if entry["resource"].get("resourceType") == kind]
+    try:
+        path = paths.parse(way, kind) if way else None
+    except AdapterError:
+        return False
+    if path is None or path.kind in ("Coding", "code"):
+        return False
+    held = [[container[key] for container, key in paths.slots(each, path.steps)] for each in resources]
+    return bool(held) and all(values and not any(map(_only_systems, values)) for values in held)
