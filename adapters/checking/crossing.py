@@ -170,8 +170,8 @@ def _only_systems(value: Any) -> bool:
 
 
 def _stands(bundle: Bundle, place: str) -> bool:
-    """Whether something stands at a canonical place as an Unwritable names it (``Patient.name.family``), in each resource
-    of that type; neither a code nor a whole resource counts, since the recipient may have no word for it."""
+    """Whether something stands at a canonical place as an Unwritable names it (``Patient.name.family``), in each
+    resource of that type; neither a code nor a whole resource counts, since the recipient may have no word for it."""
     kind, _, way = place.partition(".")
     resources = [entry["resource"] for entry in bundle["entry"] if entry["resource"].get("resourceType") == kind]
     try:
