@@ -327,7 +327,10 @@ class _Told:
         lost = {unnumbered(loss.place) for loss in self.loss}
         if any(_element(one) == _element(place) or whole.endswith(f".{one}") for one in lost):
             return True
-        if place in self.declared.said_otherwise() or (new and place in self.declared.may_appear()):
+        # The system of a constant comes with its code.
+        constants = self.declared.may_appear() | self.declared.defaults
+        coded = f"{place.removesuffix('system')}code" if place.endswith(".system") else place
+        if place in self.declared.said_otherwise() or (new and {place, coded} & constants):
             return True
         resource = f"{place.partition('.')[0]}."
         return place in self.declared.defaults and any(one.startswith(resource) for one in lost)

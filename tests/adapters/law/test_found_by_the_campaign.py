@@ -74,3 +74,19 @@ def test_a_code_of_another_table_in_a_coded_field_tells_the_loss_of_its_system()
     (strand,) = packs.pack(HL7).read(raw.encode(), packs.CONTEXT).strands
     lost = [loss.place for loss in packs.pack(HL7).write(strand.bundle, packs.CONTEXT).loss]
     assert "Encounter.serviceType.coding[0].system" in lost
+
+
+@pytest.mark.parametrize(("status", "read"), [("Cancelled", True), ("Deleted", False)])
+def test_an_end_without_a_beginning_is_no_time_of_an_appointment(status: str, read: bool) -> None:
+    """A cancelled one is read without it (app-2); of another its sender is asked when it begins (app-3)."""
+    lines = changed("siu-s12-appointment.hl7").split("\r")
+    fields = next(line for line in lines if line.startswith("SCH")).split("|")
+    fields += [""] * (26 - len(fields))
+    fields[11], fields[25] = "", status
+    bare = ["AIS", "AIP", "AIL", "AIG", "TQ1"]
+    kept = ["|".join(fields) if line.startswith("SCH") else line for line in lines if line[:3] not in bare]
+    at = next(number for number, line in enumerate(kept) if line.startswith("SCH"))
+    raw = "\r".join([*kept[: at + 1], "TQ1||||||||20310307053535-0500", *kept[at + 1 :]])
+    law = Law(packs.pack(HL7), "SIU^S12")
+    assert not law.check(raw.encode())
+    assert bool(law.read) is read
