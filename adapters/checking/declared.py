@@ -76,6 +76,10 @@ class Declared:
         """The types of resource that what is read at a place goes to."""
         return frozenset(target.partition(".")[0] for target in self.targets.get(place, ()) if target)
 
+    def said_once(self) -> set[str]:
+        """Canonical places that one source place is read into together: what one of them says, the others say again."""
+        return {target for targets in self.targets.values() if len(targets) > 1 for target in targets if target}
+
     def lost_in(self, place: str, lost: Iterable[str]) -> bool:
         """Whether a canonical place that a source place goes to is among those which the writer reports as lost."""
         targets = self.targets.get(place, set())

@@ -226,7 +226,7 @@ class _Return:
         gone, new = {place for place, _ in before - after}, {place for place, _ in after - before}
         for place in sorted(gone):
             kinds = _kinds(place, reported)
-            if kinds & {LossKind.DROP, LossKind.MERGE} or (kinds and place in there):
+            if kinds & {LossKind.DROP, LossKind.MERGE} or (kinds and place in there) or self._joined(place, reported):
                 continue  # in the residual, joined with another, or said in another form
             if place in declared.numbered & there:
                 continue  # the list came back in another order
@@ -322,15 +322,16 @@ class _Told:
 
     def covers(self, place: str, whole: str, new: bool) -> bool:
         """Whether what changed at a place was told: lost in that element of the resource, said in the format's own way,
-        a constant of it (`new`), or a default of a resource of which something was lost; `whole` is the place with the
-        extensions on its way."""
+        a constant of it or something said once for two (`new`), or a default of a resource of which something was lost;
+        `whole` is the place with the extensions on its way."""
         lost = {unnumbered(loss.place) for loss in self.loss}
         if any(_element(one) == _element(place) or whole.endswith(f".{one}") for one in lost):
             return True
         # The system of a constant comes with its code.
         constants = self.declared.may_appear() | self.declared.defaults
         coded = f"{place.removesuffix('system')}code" if place.endswith(".system") else place
-        if place in self.declared.said_otherwise() or (new and {place, coded} & constants):
+        again = {_element(one) for one in self.declared.said_once()} if new else set[str]()
+        if place in self.declared.said_otherwise() or (new and {place, coded} & constants) or _element(place) in again:
             return True
         resource = f"{place.partition('.')[0]}."
         return place in self.declared.defaults and any(one.startswith(resource) for one in lost)
@@ -383,12 +384,13 @@ def _only(reading: Reading) -> Strand:
 
 
 def _comparable(bundle: Bundle) -> Any:
-    """The bundle without what the context says, its entries by type and address, its salted addresses numbered: FHIR R4
-    (2.4.1, messaging) gives the order of a message's entries no meaning but that the header comes first."""
+    """The bundle without what the context says and the hub labels anew (`consent.label`), its entries by type and
+    address, its salted addresses numbered: FHIR R4 (2.4.1, messaging) gives the order of a message's entries no meaning
+    but that the header comes first."""
     header = dict(bundle["entry"][0]["resource"])
     for name in ("id", "meta", "source", "sender", "destination"):
         header.pop(name, None)
-    entries = sorted(bundle["entry"][1:], key=lambda entry: str(entry["resource"]["resourceType"]))
+    entries = sorted(unlabelled(bundle["entry"][1:]), key=lambda entry: str(entry["resource"]["resourceType"]))
     salted = [entry["fullUrl"] for entry in entries if NEVER_MATCHES in str(entry["resource"].get("meta", ""))]
     names = {url: f"salted {number:04}" for number, url in enumerate(salted)}
     entries.sort(key=lambda entry: (entry["resource"]["resourceType"], names.get(entry["fullUrl"], entry["fullUrl"])))

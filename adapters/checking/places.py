@@ -72,7 +72,7 @@ def canonical_leaves(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
 def unlabelled(value: Any) -> Any:
     """An element without the hub's own labels."""
     if isinstance(value, dict):
-        return {name: unlabelled(item) for name, item in value.items()}
+        return {name: bare for name, item in value.items() if (bare := unlabelled(item)) != []}
     if isinstance(value, list):
         return [unlabelled(item) for item in value if not isinstance(item, dict) or item.get("url") != INLINE_LABEL_URL]
     return value
