@@ -90,3 +90,10 @@ def test_an_end_without_a_beginning_is_no_time_of_an_appointment(status: str, re
     law = Law(packs.pack(HL7), "SIU^S12")
     assert not law.check(raw.encode())
     assert bool(law.read) is read
+
+
+@pytest.mark.parametrize("said", ["&SX^^^^Hai^^^^Ba", "&SX^^^^Hai", "&SX^Hai", "71020&SX^^^^Hai", "&SX^^^^^^^^Ba"])
+def test_a_suffix_does_not_turn_the_alternate_code_into_the_first(said: str) -> None:
+    """An old sender's suffix (OBX-3.1.2) without a code: what stands in the alternate's place comes back there."""
+    head = changed("oru-r01-exam.hl7").split("OBX|")[0]
+    assert not breaches("ORU^R01", f"{head}OBX|1|NM|{said}||1.50||||||F\r")
