@@ -53,7 +53,8 @@ def reopen(parts: Parts, actor: str, case: str) -> Ending:
 def erase(parts: Parts, actor: str, case: str) -> Ending:
     """Erase a closed case for good: one of the two persons that it takes.
 
-    Raises :class:`hub.errors.Conflict` unless the case is closed and nothing of it is just being sent.
+    Raises :class:`hub.errors.Conflict` unless the case is closed, no referral is open that came after the closing, and
+    nothing of it is just being sent.
     """
     return _ask(parts, actor, case, CaseState.CLOSED, CaseState.ERASED)
 
@@ -67,7 +68,8 @@ def _ask(parts: Parts, actor: str, case: str, now: CaseState, wanted: CaseState)
         seconded = _seconded(unit, held, actor, wanted, at)
         if seconded:
             queued = _turn(parts, unit, actor, held, wanted, at)
-    parts.dispatcher.wake(queued)
+    if queued:
+        parts.dispatcher.wake(queued)
     return Ending(case, wanted.value if seconded else now.value, waits=not seconded)
 
 
@@ -75,7 +77,7 @@ def _refuse(unit: Unit, held: Case, now: CaseState, wanted: CaseState) -> None:
     if held.state != now:
         raise Conflict(f"The case is {held.state}.")
     still_open = [each for each in kept_referrals.of_case(unit, held.id) if each.closed_at is None]
-    if wanted is CaseState.CLOSED and still_open:
+    if wanted is not CaseState.OPEN and still_open:
         raise Conflict(f"{len(still_open)} referrals of this case have not ended: see to them first.")
     sending = deliveries.listing(unit, case_id=held.id, states=(DeliveryState.SENDING,), limit=1)
     if wanted is CaseState.ERASED and sending:

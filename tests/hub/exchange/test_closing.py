@@ -110,6 +110,14 @@ def test_only_a_closed_case_is_erased(told: World) -> None:
         closing.erase(told.parts, ONE, told.case())
 
 
+def test_a_request_that_came_after_the_closing_keeps_the_case_from_being_erased(told: World) -> None:
+    """She is hurt again and somebody asks for help: what asks for it is not destroyed before it has ended."""
+    both(told, closing.close)
+    told.say(POLICE, forensic_request())
+    with pytest.raises(Conflict, match="1 referrals"):
+        closing.erase(told.parts, ONE, told.cases()[0])
+
+
 def test_an_erased_child_is_nowhere_any_more(told: World) -> None:
     """Nothing sealed can be opened, no index finds the child, no task and no delivery waits."""
     case = told.case()
