@@ -12,12 +12,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from adapters.checking.problems import Problem, at_source
 from adapters.checking.stands import Stand
 from adapters.mapping.codes import CodeMap
-from adapters.mapping.env import canonical_links
+from adapters.mapping.env import canonical_links, canonical_people
 from adapters.mapping.message import Message
 from consent.vocabulary import HUB_BASE, REFERRAL_STATE_SYSTEM, Event
 
@@ -85,13 +83,6 @@ def focus_faults(bundle: Mapping[str, Any]) -> Iterator[str]:
         yield f"a {event} is about something, and its focus is empty"
 
 
-@cache
-def _people() -> Mapping[str, Mapping[str, str]]:
-    """`adapters/canonical/people.yaml`."""
-    text = files("adapters.canonical").joinpath("people.yaml").read_text("utf-8")
-    return dict(yaml.load(text, Loader=yaml.CBaseLoader))
-
-
 def person_faults(bundle: Mapping[str, Any]) -> Iterator[str]:
     """People whose role asks for a class or a label that they do not have."""
     for resource in (entry["resource"] for entry in bundle["entry"]):
@@ -99,8 +90,8 @@ def person_faults(bundle: Mapping[str, Any]) -> Iterator[str]:
             continue
         said = {tag["code"] for tag in resource.get("meta", {}).get("security", ())}
         roles = {code.get("code") for kind in resource.get("relationship", ()) for code in kind.get("coding", ())}
-        for role in sorted(roles & _people().keys()):
-            for what, code in _people()[role].items():
+        for role in sorted(roles & canonical_people().keys()):
+            for what, code in canonical_people()[role].items():
                 if code not in said:
                     yield f"a RelatedPerson who is {role} has not the {what} {code}"
 

@@ -37,6 +37,13 @@ def canonical_links() -> Links:
     return Links(data["starts"], data["roles"], {row["link"]: frozenset(row["to"]) for row in data["links"]})
 
 
+@cache
+def canonical_people() -> Mapping[str, Mapping[str, str]]:
+    """`adapters/canonical/people.yaml`: person-role -> its data class and label."""
+    text = files("adapters.canonical").joinpath("people.yaml").read_text("utf-8")
+    return dict(yaml.load(text, Loader=yaml.CBaseLoader))
+
+
 @dataclass(frozen=True, slots=True)
 class Material:
     """A pack's parts as the compiler needs them."""

@@ -7,20 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.mapping import paths
-from adapters.mapping.env import Env, canonical_links, link_steps
+from adapters.mapping.env import Env, canonical_links, canonical_people, link_steps
 from adapters.mapping.ledger import Place
 from adapters.mapping.paths import Json, Slot, Step
 from adapters.mapping.rows import Row
 from adapters.mapping.walk import label_codings
 from adapters.mapping.ways import Find, finder
 from adapters.r4 import table
-from consent.vocabulary import HUB_BASE, DataClass
+from consent.vocabulary import HUB_BASE
 
 _PERSON_ROLES = f"{HUB_BASE}/CodeSystem/person-role"
-_CLASS_OF_ROLE = {
-    "alleged-perpetrator": DataClass.ALLEGED_PERPETRATOR.value,
-    "reporter": DataClass.REPORTER_IDENTITY.value,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +107,13 @@ def _item(row: Row, env: Env, holder: str, steps: tuple[Step, ...]) -> str:
 
 def may_say(made: Making, resource: Json) -> bool:
     """Whether a row may say a person: who is alleged to have harmed, or who reported, is said by rows of that class
-    alone, never as one of the family (`adapters/canonical.md`, RelatedPerson)."""
+    alone, never as one of the family (`adapters/canonical/people.yaml`)."""
     if made.type != "RelatedPerson":
         return True
     codings = (coding for one in resource.get("relationship", ()) for coding in one.get("coding", ()))
     roles = {coding.get("code") for coding in codings if coding.get("system") == _PERSON_ROLES}
-    return all(made.data_class == _CLASS_OF_ROLE[role] for role in roles & _CLASS_OF_ROLE.keys())
+    people = canonical_people()
+    return all(made.data_class == people[role]["class"] for role in roles & people.keys())
 
 
 def item_tests(made: Making) -> tuple[paths.Test, ...]:
