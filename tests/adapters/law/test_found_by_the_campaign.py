@@ -92,8 +92,16 @@ def test_an_end_without_a_beginning_is_no_time_of_an_appointment(status: str, re
     assert bool(law.read) is read
 
 
-@pytest.mark.parametrize("said", ["&SX^^^^Hai^^^^Ba", "&SX^^^^Hai", "&SX^Hai", "71020&SX^^^^Hai", "&SX^^^^^^^^Ba"])
+@pytest.mark.parametrize(
+    "said", ["&SX^^^^Hai^^^^Ba", "&SX^^^^Hai", "&SX^Hai", "71020&SX^^^^Hai", "&SX^^^^^^^^Ba", "&SX^^^^^LN"]
+)
 def test_a_suffix_does_not_turn_the_alternate_code_into_the_first(said: str) -> None:
     """An old sender's suffix (OBX-3.1.2) without a code: what stands in the alternate's place comes back there."""
     head = changed("oru-r01-exam.hl7").split("OBX|")[0]
     assert not breaches("ORU^R01", f"{head}OBX|1|NM|{said}||1.50||||||F\r")
+
+
+def test_an_order_number_makes_a_report_of_what_is_none() -> None:
+    """The hub's own OBR over results of no report (99HUBRPT) never names an order: one that does answers that order."""
+    head = changed("oru-r01-exam.hl7").split("ORC|")[0].split("OBR|")[0]
+    assert not breaches("ORU^R01^ORU_R01", f"{head}ORC|RE|Y-LENH-00000\rOBR|1|||findings^^99HUBRPT\r")
