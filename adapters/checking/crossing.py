@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from adapters.checking.context import CONTEXT
 from adapters.checking.declared import constants
-from adapters.checking.law import Breach, validity_breaches
+from adapters.checking.law import validity_breaches
 from adapters.checking.places import canonical_leaves, unlabelled, unnumbered
+from adapters.checking.problems import Breach
 from adapters.errors import AdapterError, Unwritable
 from adapters.mapping import paths
 from adapters.mapping.engine import RowPack

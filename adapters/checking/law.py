@@ -1,6 +1,7 @@
 """The law of packs, part by part, as functions that answer what is broken; of a pack that keeps it, nothing is.
 
-Parts 1 to 5 are a pack's own; part 6 (`adapters.checking.crossing`) takes two. Nothing here repeats a value.
+Parts 1 to 5 are a pack's own (part 3 stands in `adapters.checking.stability`); part 6 (`adapters.checking.crossing`)
+takes two. Nothing here repeats a value.
 """
 
 from __future__ import annotations
@@ -15,35 +16,22 @@ from adapters.checking.canon import focus_faults, person_faults, status_faults
 from adapters.checking.context import CONTEXT, answering
 from adapters.checking.declared import Declared, declared
 from adapters.checking.generate import FOREIGN, types
-from adapters.checking.places import bare, canonical_leaves, said, unlabelled, unnumbered
+from adapters.checking.places import bare, said, unnumbered
+from adapters.checking.problems import Breach
+from adapters.checking.stability import stability_breaches
 from adapters.codecs import json as json_codec
 from adapters.codecs.common import Parsed
 from adapters.errors import AdapterError, Refusal, Unwritable
 from adapters.mapping.bundles import BundlePack
 from adapters.mapping.engine import RowPack
-from adapters.pack import Bundle, Context, Loss, LossKind, Pack, Reading, Strand, Writing
+from adapters.pack import Bundle, LossKind, Pack, Reading, Strand, Writing
 from adapters.r4.validate import validate
 from adapters.tree import Node, leaves
 
-NEVER_MATCHES: Final = "never-matches"
 _OF_ENTRIES: Final = frozenset({"fullUrl", "request", "response"})
 _OF_RESOURCES: Final = frozenset({"id", "meta"})
 _MARGIN: Final = 6
 """How far a declared number of losses may stand above thrice what any message lost: the rarest need many messages."""
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """One way in which a pack breaks the law; holds no value of any message."""
-
-    part: int
-    """1 codec, 2 source, 3 stability, 4 residual, 5 valid R4 as the canonical page has it, 6 across formats."""
-    place: str
-    why: str
-    message: int = -1
-    """Which of the messages, from 0; -1 when it is none of them."""
-    rows: tuple[str, ...] = ()
-    """The rows that are to be mended (file and place in it), where that is known."""
 
 
 @dataclass(slots=True)
@@ -277,151 +265,6 @@ def _kinds(place: str, reported: dict[str, set[LossKind]]) -> set[LossKind]:
         if above or other.startswith((f"{place}.", f"{place}/")):
             found |= kinds
     return found
-
-
-def stability_breaches(
-    pack: Pack,
-    declared: Declared,
-    strand: Strand,
-    written: Writing,
-    context: Context,
-    others: Sequence[Strand] = (),
-) -> Iterator[Breach]:
-    """Part 3: read(write(read(m))) == read(m), fullUrls included, as far as nothing was lost on the way out; what was
-    written once is from then on read and written the same, byte for byte. `others`: the message's other children, whose
-    key a resource may share: alone, it has that key's id."""
-    try:
-        first = _only(pack.read(written.raw, CONTEXT))
-        second_raw = pack.write(first.bundle, context).raw
-        second = _only(pack.read(second_raw, CONTEXT))
-    except AdapterError as fault:
-        place = getattr(fault, "place", "")
-        yield Breach(3, place, f"what was written cannot be read and written again: {type(fault).__name__}")
-        return
-    if second_raw != written.raw:
-        yield Breach(3, "", "a second write is not byte-equal")
-    if place := _difference(_comparable(first.bundle), _comparable(second.bundle)):
-        yield Breach(3, place, "reading what was written twice is another than reading what was written once")
-    mine = _renamed(strand.bundle, _shared(strand.bundle, first.bundle, others)) if others else strand.bundle
-    if not written.loss and (place := _difference(_comparable(mine), _comparable(first.bundle))):
-        yield Breach(3, place, "reading what was written is another than what was read")
-    if written.loss:
-        told = _Told(written.loss, declared)
-        for place in sorted(
-            {place for place, whole, new in _changed(mine, first.bundle) if not told.covers(place, whole, new)}
-        ):
-            yield Breach(3, place, "is another when what was written is read, and no loss is reported there")
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What is known to be said otherwise, or not at all."""
-
-    loss: Sequence[Loss]
-    declared: Declared
-
-    def covers(self, place: str, whole: str, new: bool) -> bool:
-        """Whether what changed at a place was told: lost in that element of the resource, said in the format's own way,
-        a constant of it or something said once for two (`new`), or a default of a resource of which something was lost;
-        `whole` is the place with the extensions on its way."""
-        lost = {unnumbered(loss.place) for loss in self.loss}
-        if any(_element(one) == _element(place) or whole.endswith(f".{one}") for one in lost):
-            return True
-        # The system of a constant comes with its code.
-        constants = self.declared.may_appear() | self.declared.defaults
-        coded = f"{place.removesuffix('system')}code" if place.endswith(".system") else place
-        again = {_element(one) for one in self.declared.said_once()} if new else set[str]()
-        if place in self.declared.said_otherwise() or (new and {place, coded} & constants) or _element(place) in again:
-            return True
-        resource = f"{place.partition('.')[0]}."
-        return place in self.declared.defaults and any(one.startswith(resource) for one in lost)
-
-
-def _element(place: str) -> str:
-    """The element of the resource that a place is of: ``Patient.name``."""
-    return ".".join(place.partition("[")[0].split(".")[:2])
-
-
-def _changed(one: Bundle, other: Bundle) -> set[tuple[str, str, bool]]:
-    """The canonical places, without indices, at which the resources of two bundles do not say the same: each with its
-    whole way, and whether it only appears."""
-    before, after = (Counter(_saying(bundle)) for bundle in (one, other))
-    gone = {(place, whole) for place, whole, _ in before - after}
-    came = {(place, whole) for place, whole, _ in after - before}
-    return {(place, whole, (place, whole) not in gone) for place, whole in gone | came}
-
-
-def _saying(bundle: Bundle) -> Iterator[tuple[str, str, str]]:
-    """The leaves of a bundle's resources, without what the hub says itself; an extension stands at what it extends.
-
-    A code that is kept beside a primitive (`_use`) is no word of the canonical side, and goes with its element unsaid.
-    """
-    for entry in bundle["entry"][1:]:
-        resource = unlabelled(entry["resource"])
-        for place, value in canonical_leaves(resource, str(resource.get("resourceType"))):
-            whole = unnumbered(place)
-            parts = whole.split(".")
-            ours = parts[1] in ("id", "meta") or parts[-1] in ("reference", "resourceType", "url")
-            if not ours and not any(part.startswith("_") for part in parts):
-                short = whole.partition(".extension.")[0]
-                yield short if "." in short else f"{short}.extension", whole, value
-
-
-def _shared(bundle: Bundle, alone: Bundle, others: Sequence[Strand]) -> dict[str, str]:
-    """The ids that resources have only because another child's have theirs, and those that they have alone."""
-    taken = {entry["fullUrl"] for other in others for entry in other.bundle["entry"][1:]}
-    names: dict[str, str] = {}
-    for here, there in zip(bundle["entry"][1:], alone["entry"][1:], strict=False):
-        if here["fullUrl"] != there["fullUrl"] and there["fullUrl"] in taken:
-            names[here["fullUrl"]] = there["fullUrl"]
-            names[here["resource"]["id"]] = there["resource"]["id"]
-    return names
-
-
-def _only(reading: Reading) -> Strand:
-    (strand,) = reading.strands
-    return strand
-
-
-def _comparable(bundle: Bundle) -> Any:
-    """The bundle without what the context says and the hub labels anew (`consent.label`), its entries by type and
-    address, its salted addresses numbered: FHIR R4 (2.4.1, messaging) gives the order of a message's entries no meaning
-    but that the header comes first."""
-    header = dict(bundle["entry"][0]["resource"])
-    for name in ("id", "meta", "source", "sender", "destination"):
-        header.pop(name, None)
-    entries = sorted(unlabelled(bundle["entry"][1:]), key=lambda entry: str(entry["resource"]["resourceType"]))
-    salted = [entry["fullUrl"] for entry in entries if NEVER_MATCHES in str(entry["resource"].get("meta", ""))]
-    names = {url: f"salted {number:04}" for number, url in enumerate(salted)}
-    entries.sort(key=lambda entry: (entry["resource"]["resourceType"], names.get(entry["fullUrl"], entry["fullUrl"])))
-    names |= {url.removeprefix("urn:uuid:"): name for url, name in names.items()}
-    return _renamed({"entry": [{"resource": header}, *entries]}, names)
-
-
-def _renamed(value: Any, names: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _renamed(item, names) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_renamed(item, names) for item in value]
-    return names.get(value, value) if isinstance(value, str) else value
-
-
-def _difference(one: Any, other: Any, place: str = "Bundle") -> str:
-    """Where two values first differ; "" when they do not."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        for name in [*one, *(name for name in other if name not in one)]:
-            if found := _difference(one.get(name), other.get(name), f"{place}.{name}"):
-                return found
-        return ""
-    if isinstance(one, list) and isinstance(other, list):
-        for index in range(max(len(one), len(other))):
-            if index >= min(len(one), len(other)):
-                return f"{place}[{index}]"
-            kind = one[index].get("resource", {}).get("resourceType", "") if isinstance(one[index], dict) else ""
-            if found := _difference(one[index], other[index], f"{place}[{index}]{f'({kind})' if kind else ''}"):
-                return found
-        return ""
-    return "" if str(one) == str(other) and type(one) is type(other) else place
 
 
 def accepted(pack: Pack, messages: Sequence[bytes]) -> int:

@@ -1,4 +1,4 @@
-"""One thing that is wrong with a pack: where, how bad, and what to do."""
+"""What is wrong with a pack: a problem of its data, a breach of its law."""
 
 from __future__ import annotations
 
@@ -22,6 +22,20 @@ class Problem:
     def __str__(self) -> str:
         """`file: row: severity: what`, as the command says it."""
         return ": ".join(part for part in (self.file, self.row, self.severity, self.what) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One way in which a pack breaks the law; holds no value of any message."""
+
+    part: int
+    """1 codec, 2 source, 3 stability, 4 residual, 5 valid R4 as the canonical page has it, 6 across formats."""
+    place: str
+    why: str
+    message: int = -1
+    """Which of the messages, from 0; -1 when it is none of them."""
+    rows: tuple[str, ...] = ()
+    """The rows that are to be mended (file and place in it), where that is known."""
 
 
 def at_source(source: str, severity: Severity, what: str) -> Problem:

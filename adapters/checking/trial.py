@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from adapters.checking.chance import Pick
 from adapters.checking.crossing import check_crossings
 from adapters.checking.generate import messages, types
-from adapters.checking.law import Breach, check_law
-from adapters.checking.problems import Problem, at_source
+from adapters.checking.law import check_law
+from adapters.checking.problems import Breach, Problem, at_source
 from adapters.checking.samples import SAMPLE_CONTEXT, samples_of
 from adapters.errors import AdapterError
 from adapters.pack import Bundle, Pack

@@ -11,8 +11,9 @@ from typing import Any
 from adapters.checking.chance import Pick
 from adapters.checking.context import answering
 from adapters.checking.generate import messages
-from adapters.checking.law import Breach, Law
+from adapters.checking.law import Law
 from adapters.checking.places import bare
+from adapters.checking.problems import Breach
 from adapters.checking.samples import SAMPLE_CONTEXT, bundle_text, expected_name, plain
 from adapters.drafting import heads, hints
 from adapters.drafting.codemaps import MapDraft

@@ -106,8 +106,9 @@ def _say_claim(
     done = False
     for url, place, transform in parts:
         part = said.get(url) or {}
-        held = part.get("valueDate") or part.get("valueString")
-        value = None if held is None else transform.write(held, ledger, "MessageHeader.extension")
+        key = "valueDate" if part.get("valueDate") else "valueString"
+        held = part.get(key)
+        value = None if held is None else transform.write(held, ledger, (part, key))
         if value is not None:
             done = put_value(places.make(branch, place.steps, False), value) or done
     return done

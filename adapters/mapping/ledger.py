@@ -60,6 +60,18 @@ class Ledger:
         """Report a loss."""
         self.loss.append(Loss(place, kind, why))
 
+    def note_at(self, slot: Slot, kind: LossKind, why: str) -> None:
+        """Report a loss of what stands in a slot."""
+        container, key = slot
+        place = self.place_of(container)
+        self.note(f"{place}[{key}]" if isinstance(container, list) else f"{place}.{key}", kind, why)
+
+    def place_of(self, element: Any) -> str:
+        """The canonical place of an object or list of the bundle: ``Patient.identifier[0].period``; "" when it is not
+        of it. All resources are searched: this is for what goes wrong."""
+        ways = (_way(one, element, str(one.get("resourceType", ""))) for one in (self.header, *self.resources))
+        return next(filter(None, ways), "")
+
     @property
     def resources(self) -> list[Json]:
         """Every resource but the MessageHeader, in order."""
@@ -212,6 +224,19 @@ class Ledger:
                 yield from self._left(value, index, f"{place}[{index}]")
         elif value is not None and not (key == "url" and place.endswith("].url")):
             yield Loss(place, LossKind.DROP, "this format has no place for it")
+
+
+def _way(value: Any, container: Any, place: str) -> str:
+    """The place of an object or list at or below a value; "" when it is not there."""
+    if value is container:
+        return place
+    if isinstance(value, dict):
+        found = (_way(inner, container, f"{place}.{name}") for name, inner in value.items())
+    elif isinstance(value, list):
+        found = (_way(inner, container, f"{place}[{index}]") for index, inner in enumerate(value))
+    else:
+        return ""
+    return next(filter(None, found), "")
 
 
 def _containers(value: Any) -> Iterator[int]:

@@ -15,7 +15,7 @@ from adapters.errors import BrokenPack, Unmappable
 from adapters.mapping import dates
 from adapters.mapping.codes import CodeMap
 from adapters.mapping.jsonata import Expression
-from adapters.mapping.paths import Path
+from adapters.mapping.paths import Path, Slot
 from adapters.mapping.places import place_of
 from adapters.mapping.rows import Row
 from adapters.mapping.walk import Walk
@@ -44,15 +44,26 @@ _WHOLE: Final = re.compile(r"-?(0|[1-9]\d{0,17})")
 _FHIR_DECIMAL: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 
-class Noting(Protocol):
-    """What a transform may tell the walk that it is part of."""
+class Zoned(Protocol):
+    """A message being read or written."""
 
     @property
     def zone(self) -> str:
         """Zone of times that a format says without one."""
 
+
+class Noting(Zoned, Protocol):
+    """What a transform may tell the walk that it is part of."""
+
     def note(self, place: str, kind: LossKind, why: str) -> None:
         """Report a loss."""
+
+
+class Saying(Zoned, Protocol):
+    """What a transform may tell the ledger of the bundle that is written."""
+
+    def note_at(self, slot: Slot, kind: LossKind, why: str) -> None:
+        """Report a loss of what stands in a slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +75,8 @@ class Kept:
 
 Read = Callable[[Any, Noting, Any], Any]
 """(source value, walk, node) -> canonical value, or None when nothing can be said."""
-Write = Callable[[Any, Noting, str], Any]
-"""(canonical value, walk, canonical place) -> source value, or None."""
+Write = Callable[[Any, Saying, Slot], Any]
+"""(canonical value, ledger, where it stands) -> source value, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +136,7 @@ def _text(value: Any, walk: Noting, node: Any) -> Any:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def _untext(value: Any, walk: Noting, place: str) -> Any:
+def _untext(value: Any, ledger: Saying, slot: Slot) -> Any:
     return value if isinstance(value, str) else str(value)
 
 
@@ -156,8 +167,8 @@ def _prefixed(prefix: str, inner: Transform) -> Transform:
     def read(value: Any, walk: Noting, node: Any) -> Any:
         return inner.read(f"{prefix}{value}", walk, node)
 
-    def write(value: Any, walk: Noting, place: str) -> Any:
-        said = inner.write(value, walk, place)
+    def write(value: Any, ledger: Saying, slot: Slot) -> Any:
+        said = inner.write(value, ledger, slot)
         if not isinstance(said, str) or not said.startswith(prefix):
             return None
         return said.removeprefix(prefix)
@@ -173,12 +184,12 @@ def _jsonata(row: Row, inner: Transform) -> Transform:
         said = forward(value, place_of(node))
         return None if said is None else inner.read(said, walk, node)
 
-    def write(value: Any, walk: Noting, place: str) -> Any:
-        said = inner.write(value, walk, place)
+    def write(value: Any, ledger: Saying, slot: Slot) -> Any:
+        said = inner.write(value, ledger, slot)
         if backward is None or said is None:
             return None
         try:
-            return backward(said, place)
+            return backward(said, row.to)
         except Unmappable:
             return None  # nothing that this pack reads: it stays over as loss
 
@@ -200,7 +211,7 @@ def _bool(row: Row) -> Transform:
             walk.note(place_of(node), LossKind.NORMALISE, "said by the first agreed value")
         return result
 
-    def write(value: Any, walk: Noting, place: str) -> Any:
+    def write(value: Any, ledger: Saying, slot: Slot) -> Any:
         return back[value] if isinstance(value, bool) else None
 
     return Transform(read, write)
@@ -226,10 +237,10 @@ def _date(row: Row, path: Path, strict: bool) -> Transform:
             walk.note(place_of(node), LossKind.NORMALISE, f"kept as a {kind}")
         return said
 
-    def write(value: Any, walk: Noting, place: str) -> Any:
-        text = dates.back(str(value), forms[0], walk.zone)
-        if text is not None and not dates.is_whole(str(value), text, forms[0], kind, walk.zone):
-            walk.note(place, LossKind.NORMALISE, "said less finely than it is known")
+    def write(value: Any, ledger: Saying, slot: Slot) -> Any:
+        text = dates.back(str(value), forms[0], ledger.zone)
+        if text is not None and not dates.is_whole(str(value), text, forms[0], kind, ledger.zone):
+            ledger.note_at(slot, LossKind.NORMALISE, "said less finely than it is known")
         return text
 
     return Transform(read, write)
@@ -249,7 +260,7 @@ def _decimal(mark: str, native: bool) -> Transform:
             walk.note(place_of(node), LossKind.NORMALISE, "a number in its plain form")
         return said
 
-    def write(value: Any, walk: Noting, place: str) -> Any:
+    def write(value: Any, ledger: Saying, slot: Slot) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
             return None
         if native:
@@ -271,7 +282,7 @@ def _integer(kind: str, native: bool) -> Transform:
             walk.note(place_of(node), LossKind.NORMALISE, "a number in its plain form")
         return int(text)
 
-    def write(value: Any, walk: Noting, place: str) -> Any:
+    def write(value: Any, ledger: Saying, slot: Slot) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             return None
         return Decimal(int(value)) if native else str(int(value))
@@ -287,8 +298,8 @@ def _numbered(inner: Transform) -> Transform:
             walk.note(place_of(node), LossKind.NORMALISE, "a number is expected here, and this is one in quotes")
         return inner.read(str(value) if isinstance(value, Decimal) else value, walk, node)
 
-    def write(value: Any, walk: Noting, place: str) -> Any:
-        said = inner.write(value, walk, place)
+    def write(value: Any, ledger: Saying, slot: Slot) -> Any:
+        said = inner.write(value, ledger, slot)
         return Decimal(said) if isinstance(said, str) and _WHOLE.fullmatch(said) else said
 
     return Transform(read, write)
@@ -330,7 +341,7 @@ def _coded(row: Row, path: Path, codes: CodeMap, pack_id: str) -> Transform:
         coding = {"system": code.system, "code": code.code}
         return {**coding, "display": code.display} if code.display else coding
 
-    def write(value: Any, walk: Noting, place: str) -> Any:
+    def write(value: Any, ledger: Saying, slot: Slot) -> Any:
         if isinstance(value, Mapping):
             return writes.get((value.get("system", ""), value.get("code", "")))
         return writes.get(("", str(value)))

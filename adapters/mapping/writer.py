@@ -183,8 +183,9 @@ def _value(row: Row, env: Env) -> Writer:
 
 
 def _told(at: Place, path: Path) -> str:
+    """The canonical place that a row is for, in the element that is being said."""
     kind = at.resources[-1].get("resourceType", "") if at.resources else ""
-    return f"{kind}.{path.text}"
+    return f"{at.ledger.place_of(at.element) or kind}.{path.text}"
 
 
 def _sayer(row: Row, env: Env) -> Callable[[Place], list[tuple[Slot, Any]]]:
@@ -204,7 +205,7 @@ def _sayer(row: Row, env: Env) -> Callable[[Place], list[tuple[Slot, Any]]]:
             if not again and not ledger.fresh(slot):
                 continue
             held = slot[0][slot[1]]
-            value = transform.write(held, ledger, path.text)
+            value = transform.write(held, ledger, slot)
             if value is None and keeps and isinstance(held, dict):
                 value = original_code(held.get("extension"), env.material.pack_id, keeps)
             if value is not None:
@@ -391,7 +392,7 @@ def _leaf(row: Row, env: Env) -> Callable[[Place, Slot, int], bool]:
         held = slot[0][slot[1]]
         if not at.ledger.fresh(slot) or not paths.holds(at.element, tests):
             return False
-        value = transform.write(held, at.ledger, path.text)
+        value = transform.write(held, at.ledger, slot)
         if value is None and keeps and isinstance(held, dict):
             value = original_code(held.get("extension"), env.material.pack_id, keeps)
         if value is None:

@@ -10,7 +10,8 @@ import pytest
 from adapters.checking.context import CONTEXT, answering
 from adapters.checking.crossing import Bundled, Crossings
 from adapters.checking.generate import ACCEPTED
-from adapters.checking.law import Breach, Law
+from adapters.checking.law import Law
+from adapters.checking.problems import Breach
 from adapters.errors import AdapterError
 from adapters.r4.validate import has_errors, validate
 from tests.adapters.law import oracles

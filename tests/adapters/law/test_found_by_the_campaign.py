@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.checking.law import Breach, Law
+from adapters.checking.law import Law
+from adapters.checking.problems import Breach
 from tests.adapters import packs
 
 HL7 = "health/hl7v2"

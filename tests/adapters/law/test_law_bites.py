@@ -13,7 +13,8 @@ import pytest
 from adapters.checking.context import CONTEXT as CTX
 from adapters.checking.crossing import Bundled, Crossings, check_crossings
 from adapters.checking.generate import messages
-from adapters.checking.law import Breach, Law, _of_the_hub, check_law
+from adapters.checking.law import Law, _of_the_hub, check_law
+from adapters.checking.problems import Breach
 from adapters.codecs.common import Parsed
 from adapters.errors import Unmappable, Unwritable
 from adapters.library import load_pack

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from adapters.checking.context import CONTEXT, answering
-from adapters.checking.law import NEVER_MATCHES
+from adapters.checking.stability import NEVER_MATCHES
 from adapters.errors import Refusal, Unwritable
 from adapters.library import BUILT_IN
 from adapters.pack import Pack
