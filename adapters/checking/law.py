@@ -211,10 +211,11 @@ class _Return:
             reported.setdefault(bare(loss.place, codec), set()).add(loss.kind)
         moved = {place for one in before for place in declared.moved_to(one[0])}
         there = {place for place, _ in after}
-        gone, new = {place for place, _ in before - after}, {place for place, _ in after - before}
+        gone, came = {place for place, _ in before - after}, after - before
+        texts = {text for _, text in mine}
         for place in sorted(gone):
             kinds = _kinds(place, reported)
-            if kinds & {LossKind.DROP, LossKind.MERGE} or (kinds and place in there) or self._joined(place, reported):
+            if kinds & {LossKind.DROP, LossKind.MERGE} or (kinds and place in there):
                 continue  # in the residual, joined with another, or said in another form
             if place in declared.numbered & there:
                 continue  # the list came back in another order
@@ -226,10 +227,11 @@ class _Return:
                 yield Breach(4, place, "is read and then dropped on the way out, so the residual does not hold it")
             else:
                 yield Breach(2, place, "comes back neither as it was nor as a declared loss")
+        new = {place for place, text in came if not (text in texts and self._joined(place, reported))}
         for place in sorted(new):
             if place in declared.said or place in moved:
                 continue
-            if not _kinds(place, reported) - {LossKind.DROP} and not self._joined(place, reported):
+            if not _kinds(place, reported) - {LossKind.DROP}:
                 yield Breach(2, place, "appears, and no default, context or where declares it")
 
     def _joined(self, place: str, reported: dict[str, set[LossKind]]) -> bool:

@@ -106,3 +106,10 @@ def test_an_order_number_makes_a_report_of_what_is_none() -> None:
     """The hub's own OBR over results of no report (99HUBRPT) never names an order: one that does answers that order."""
     head = changed("oru-r01-exam.hl7").split("ORC|")[0].split("OBR|")[0]
     assert not breaches("ORU^R01^ORU_R01", f"{head}ORC|RE|Y-LENH-00000\rOBR|1|||findings^^99HUBRPT\r")
+
+
+def test_the_system_of_an_order_number_alone_names_no_order() -> None:
+    """ORC-2 with the type of its system and no number (``^^^ISO``): the results answer no order."""
+    head = changed("oru-r01-exam.hl7").split("OBR|")[0].split("ORC|")[0]
+    raw = f"{head}ORC|RE|^^^ISO|TN-0007^BV-MAU\rOBR|1|||GDPY|||20261121080000+0700||||||||||||||||||F\r"
+    assert not breaches("ORU^R01", raw)

@@ -232,7 +232,7 @@ def test_a_date_that_is_said_less_finely_is_a_reported_loss() -> None:
     (strand,) = month.read(SAMPLE, CTX).strands
     written = month.write(strand.bundle, CTX)
     assert b'2015-02"' in written.raw
-    assert [loss.place for loss in written.loss] == ["birthDate"]
+    assert [loss.place for loss in written.loss] == ["Patient.birthDate"]
 
 
 def test_part_four_catches_what_is_read_and_then_dropped() -> None:
