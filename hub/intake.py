@@ -91,8 +91,13 @@ def read(parts: Parts, envelope: Envelope) -> Heard:
         note_refusal(parts, envelope.agency, envelope.transport, _type(pack, envelope, context), refusal)
         raise Refused(str(refusal), faults=(_fault(refusal),)) from refusal
     faults = unsound(reading)
-    strands = () if faults else tuple((label(each.bundle, parts.policy), dict(each.leaves)) for each in reading.strands)
+    strands = () if faults else tuple((_ready(parts, each.bundle), dict(each.leaves)) for each in reading.strands)
     return Heard(envelope, pack, reading, faults, tuple(reading.loss), strands, at)
+
+
+def _ready(parts: Parts, bundle: Bundle) -> Bundle:
+    """A child's part as the hub keeps it: its request has a number, its data their labels."""
+    return label(referrals.numbered(bundle, new_id), parts.policy)
 
 
 def unsound(reading: Reading) -> tuple[Fault, ...]:

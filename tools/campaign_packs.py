@@ -89,9 +89,12 @@ def cap_breaches(results: Sequence[tuple[Shard, dict[str, Any]]], idle: bool) ->
 
 @cache
 def content(pack_id: str) -> str:
-    """The hash of a pack but for its caps of loss, which are held against the record when the page is written."""
+    """The hash of a pack's data: not of its README, nor of its caps of loss, which are held against the record when the
+    page is written."""
     digest = sha256()
     for name, raw in sorted(read_folder(cases.manifests()[pack_id]).items()):
+        if name == "README.md":
+            continue
         digest.update(name.encode() + b"\0" + re.sub(rb'loss: "\d+"', b"loss", raw) + b"\0")
     return digest.hexdigest()
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hub.referrals.keeping import OPENING, Kept, belonging, call_for_late, keep
+from hub.referrals.keeping import Kept, belonging, call_for_late, keep
 from hub.referrals.offering import Router, offer, offer_case, reachable
-from hub.referrals.reading import Said, named, said_of
+from hub.referrals.reading import OPENING, Said, named, numbered, said_of
 from hub.referrals.routes import Routes, read_routes
 from hub.storage.referrals import get
 
@@ -19,6 +19,7 @@ __all__ = [
     "get",
     "keep",
     "named",
+    "numbered",
     "offer",
     "offer_case",
     "reachable",

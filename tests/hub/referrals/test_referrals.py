@@ -7,12 +7,15 @@ from threading import Event as Stop
 
 import pytest
 
+from adapters.errors import Unwritable
+from adapters.library import BUILT_IN, load_pack, read_folder
+from adapters.pack import Context
 from consent.model import FactRef, Facts, OpenReferral, Plan, Report, Span, TeamMember
 from consent.vocabulary import DataClass, Event, ReferralState, Sector
 from hub import casework
 from hub.errors import Misconfigured
 from hub.referrals import read_routes, said_of
-from hub.referrals.reading import named
+from hub.referrals.reading import named, numbered
 from hub.referrals.routes import Situation, route
 from hub.security.vault import Vault
 from hub.states import Lane
@@ -213,6 +216,35 @@ def test_a_request_for_nobody_waits_for_an_operator(world: World) -> None:
     world.say(POLICE, said)
     assert ("unrouted", "no-performer") in world.tasks()
     assert world.deliver_all() == []
+
+
+def test_a_request_without_a_number_gets_one_of_the_hubs(world: World) -> None:
+    """It opens a referral like any other; the performer learns the number, and what answers with it moves it."""
+    asked, wanted = request(), task("requested", "requested")
+    del asked["identifier"], wanted["identifier"]
+    parts = {"child": patient(), "request": asked, "task": wanted, "performer": organization("BV-MAU")}
+    world.say(POLICE, message("referral-request", "RQ-3", "request", parts))
+    opened = _referral(world)
+    assert (opened.requester, opened.performer) == (POLICE, HOSPITAL)
+    with world.parts.store.read() as unit:
+        (number,) = referrals.numbers_of(unit, world.parts.vault, opened.id)["placers"]
+    answer = task("accepted", "accepted", owner=False)
+    answer["identifier"][0]["value"] = number
+    world.say(HOSPITAL, message("referral-status", "AC-3", "task", {"child": patient(), "task": answer}))
+    assert _referral(world).state == ReferralState.ACCEPTED
+
+
+def test_a_request_without_a_number_can_be_written_in_hl7() -> None:
+    """RF1-6 is required: a referral that nobody numbered reaches a hospital all the same."""
+    folder = BUILT_IN / "health/hl7v2"
+    health = load_pack(read_folder(folder), lazy=True)
+    bare = (folder / "samples/ref-i12-unnumbered.hl7").read_bytes()
+    reading = health.read(bare, Context(at=NOW, agency=POLICE))
+    with pytest.raises(Unwritable):
+        health.write(reading.strands[0].bundle, Context(at=NOW, agency=HOSPITAL))
+    (asked,) = [numbered(each.bundle, lambda: "SO-MAU-1") for each in reading.strands]
+    written = health.write(asked, Context(at=NOW, agency=HOSPITAL)).raw
+    assert b"|SO-MAU-1^HUB|" in written
 
 
 def test_the_decision_number_is_sealed(world: World) -> None:
