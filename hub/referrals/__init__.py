@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hub.referrals.keeping import Kept, belonging, call_for_late, keep
 from hub.referrals.offering import Router, offer, offer_case, reachable
-from hub.referrals.reading import OPENING, Said, named, numbered, said_of
+from hub.referrals.reading import OPENING, Said, answered, named, numbered, said_of
 from hub.referrals.routes import Routes, read_routes
-from hub.storage.referrals import get
+from hub.storage.referrals import get, numbers_of
 
 __all__ = [
     "OPENING",
@@ -14,12 +14,14 @@ __all__ = [
     "Router",
     "Routes",
     "Said",
+    "answered",
     "belonging",
     "call_for_late",
     "get",
     "keep",
     "named",
     "numbered",
+    "numbers_of",
     "offer",
     "offer_case",
     "reachable",

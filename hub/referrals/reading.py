@@ -92,6 +92,13 @@ def numbered(bundle: dict[str, Any], new: Callable[[], str]) -> dict[str, Any]:
     return bundle
 
 
+def answered(bundle: dict[str, Any], placers: Iterable[str]) -> None:
+    """Give the Tasks of an answer that names its request by our message alone (MSA-2) its number, in place."""
+    for each in resources(bundle, "Task"):
+        if not identifiers_of(each, "PLAC"):
+            each.setdefault("identifier", []).extend({**_PLACER, "value": value} for value in placers)
+
+
 class Nameable(Protocol):
     """An agency as names find it."""
 

@@ -9,7 +9,7 @@ import pytest
 from adapters.library import BUILT_IN, load_pack, read_folder
 from adapters.pack import Pack
 from hub import casework, exchange
-from hub.bundles import patient_of
+from hub.bundles import identifiers_of, patient_of, resources
 from hub.edges.hl7 import Hl7Door
 from hub.edges.mllp import Peer
 from hub.envelope import Acknowledgement, Envelope
@@ -18,7 +18,17 @@ from hub.states import MessageState
 from hub.storage import deliveries, persons, strands, tasks
 from hub.storage.store import Store
 from tests.conftest import SetClock
-from tests.fakes.world import AGENCY_SYSTEM, HOSPITAL, PERSONAL_NUMBER, PLACER, POLICE, World, agency, forensic_request
+from tests.fakes.world import (
+    AGENCY_SYSTEM,
+    HOSPITAL,
+    PERSONAL_NUMBER,
+    PLACER,
+    POLICE,
+    World,
+    agency,
+    forensic_request,
+    order,
+)
 
 PACK = "health/hl7v2"
 SAMPLES = BUILT_IN / PACK / "samples"
@@ -164,3 +174,22 @@ def test_a_wish_to_delete_is_told_and_takes_nothing_back(world: World) -> None:
     with world.parts.store.read() as unit:
         found = [strands.bundle_of(unit, world.parts.vault, each.id) for each in strands.of_case(unit, world.case())]
     assert sorted("address" in (patient_of(bundle) or {}) for bundle in found) == [False, True]
+
+
+def test_an_answer_that_names_our_message_alone_is_told_by_the_requests_number(world: World) -> None:
+    """RRI with MSA-2 and no RF1-6: the police, whose format needs their number, get it with the answer."""
+    entry = world.parts.registry.get(HOSPITAL).document()
+    world.parts.registry.add_all([entry | {"packs": {"in": [PACK], "out": PACK}}], "test")
+    world.say(POLICE, forensic_request())
+    named = {HOSPITAL: ("referral", "demographics"), POLICE: ("referral", "demographics")}
+    entered = casework.record(world.parts, "can-bo-a", world.case(), "order", order(named))
+    casework.verify_order(world.parts, "can-bo-b", world.case(), entered.fact)
+    world.deliver_all()
+    (asked,) = [each.raw.decode() for each in world.wire.to(HOSPITAL)]
+    child = (("999312000001", PERSONAL_NUMBER), ("Mẫu^Thị Thử An", "Thử-Nghiệm^Thị Mẫu"), ("20120315", "20160520"))
+    say(world, "rri-i12-unnumbered", ("HUB-000001", asked.split("|")[9]), *child)
+    world.deliver_all()
+    (told,) = world.received(POLICE)
+    (found,) = resources(told, "Task")
+    assert identifiers_of(found, "PLAC") == (PLACER,)
+    assert identifiers_of(found, "FILL") == ("TN-0007",)
