@@ -37,8 +37,8 @@ class Disclosed:
     at: datetime
     bundle: Bundle | None = field(default=None, repr=False)
     """What is released; None when nothing leaves."""
-    others: bool = False
-    """Another reader of the recipient has a message of their own to come."""
+    rest: str | None = None
+    """Another reader of the recipient who has a message of their own to come: an officer, or "" for the desk."""
     unreached: tuple[str, ...] = ()
     """Officers who may learn more than the agency's desk, but to whom alone the agency cannot be spoken to."""
 

@@ -26,11 +26,14 @@ def inbox(parts: Parts, agency: str, limit: int = 50, officer: str = "") -> tupl
     if pack is None:
         return ()
     found: list[Waiting] = []
-    for each in _open(parts, agency):
-        if len(found) == limit:
-            break
-        if _may_leave(parts, agency, each, officer):
-            found.append(Waiting(each.id, pack.media_types[0]))
+    seen: set[str] = set()
+    while opened := [each for each in _open(parts, agency) if each.id not in seen]:
+        for each in opened:
+            if len(found) == limit:
+                return tuple(found)
+            if _may_leave(parts, agency, each, officer):
+                found.append(Waiting(each.id, pack.media_types[0]))
+        seen |= {each.id for each in opened}
     return tuple(found)
 
 
@@ -122,24 +125,25 @@ def _may_leave(parts: Parts, agency: str, waiting: Delivery, officer: str) -> bo
     """Decide a waiting delivery for who asks; one that may leave to nobody there is claimed and closed."""
     try:
         told = outgoing.decide(parts, waiting, officer)
-        if told.leaves and told.recipient == agency and not outgoing.holds_already(parts, waiting, told):
+        mine = told.recipient == agency and told.officer in (officer, waiting.officer)
+        if told.leaves and mine and not outgoing.holds_already(parts, waiting, told):
             return told.officer == officer
     except (KeyLost, NotFound):
         pass
     with contextlib.suppress(NotFound, Fenced):
-        claim = _claim(parts, agency, waiting.id)
-        if not _settle(parts, claim):
-            outgoing.give_back(parts, claim)
+        _settle(parts, _claim(parts, agency, waiting.id))
     return False
 
 
-def _settle(parts: Parts, claim: Claim) -> bool:
+def _settle(parts: Parts, claim: Claim) -> None:
+    """Close what may leave to nobody; let the rest wait for whom it is for, out of the others' way."""
     try:
         told = outgoing.decide(parts, claim.delivery)
     except KeyLost:
         outgoing.erased(parts, claim)
-        return True
-    return outgoing.settled(parts, claim, told) is not None
+        return
+    if outgoing.settled(parts, claim, told) is None:
+        outgoing.waits_elsewhere(parts, claim, told)
 
 
 def _claim(parts: Parts, agency: str, delivery: str) -> Claim:

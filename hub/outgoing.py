@@ -63,12 +63,14 @@ class Said:
 def decide(parts: Parts, held: Delivery, officer: str | None = None) -> Disclosed:
     """Decide this delivery by the facts as they are now. Raises `KeyLost` once its case was erased.
 
-    Of several readers it is for the first who does not hold it yet, or for `officer` ("" = the desk) if that is one.
+    Of several readers who do not hold it yet it is for `officer` ("" = the desk; None = whom it is kept for), else for
+    the first.
     """
     readers = decide_each(parts, held)
     lacking = [each for each in readers if each.leaves and not holds_already(parts, held, each)]
-    told = next((each for each in lacking if each.officer == officer), (lacking or readers)[0])
-    return replace(told, others=len(lacking) > 1)
+    wanted = held.officer if officer is None else officer
+    told = next((each for each in lacking if each.officer == wanted), (lacking or readers)[0])
+    return replace(told, rest=next((each.officer for each in lacking if each is not told), None))
 
 
 def decide_each(parts: Parts, held: Delivery) -> tuple[Disclosed, ...]:
@@ -235,21 +237,24 @@ def record(parts: Parts, claim: Claim, said: Said) -> None:
         attempts.record(unit, claim, new, at)
         if said.agency.id != claim.delivery.agency:
             deliveries.address(unit, claim, said.agency.id)
+        if said.told.officer != claim.delivery.officer:
+            deliveries.attend(unit, claim, said.told.officer)
         audits.record(unit, _entry(parts, unit, claim, "attempt", "recorded", said.told, said.attempt), at)
-        if said.told.others:
-            _offer_rest(unit, claim.delivery, said.told, at)
+        if said.told.rest is not None:
+            _offer_rest(unit, claim.delivery, said.told, said.told.rest, at)
         _note_tasks(unit, claim.delivery, said.told, at)
     reached("recorded")
 
 
-def _offer_rest(unit: Unit, held: Delivery, told: Disclosed, at: datetime) -> None:
-    """Queue the same once more behind this: somebody else of the recipient has a message of their own to come."""
+def _offer_rest(unit: Unit, held: Delivery, told: Disclosed, reader: str, at: datetime) -> None:
+    """Queue the same once more: another reader of the recipient has a message of their own to come."""
     waiting = deliveries.listing(unit, strand=held.strand, states=WAITING)
     if any(each.agency == held.agency and each.id != held.id for each in waiting):
         return
     copied = ("strand", "case", "agency", "lane", "event", "route", "purposes", "deadline", "referral", "recalls")
     same: dict[str, Any] = {name: getattr(held, name) for name in copied}
-    offered = deliveries.offer(unit, Offer(**same, due_at=at, offered_epoch=told.epoch), at)
+    offer = Offer(**same, officer=reader, due_at=at, offered_epoch=told.epoch)
+    offered = deliveries.offer(unit, offer, at)
     deliveries.readdress(unit, offered, None if told.recipient == held.agency else told.recipient)
 
 
@@ -412,8 +417,9 @@ def waits_in_inbox(parts: Parts, claim: Claim, told: Disclosed) -> bool:
 
 
 def waits_elsewhere(parts: Parts, claim: Claim, told: Disclosed) -> None:
-    """Note the addressee that it is really for, and let it wait for that one."""
+    """Note the addressee and the reader that it is really for, and let it wait for that one."""
     at = parts.clock.now()
     with parts.store.write() as unit:
         deliveries.address(unit, claim, told.recipient)
+        deliveries.attend(unit, claim, told.officer)
         deliveries.give_back(unit, claim, at)

@@ -224,6 +224,8 @@ class _Return:
             elif place in moved or (declared.targets.get(place) and not declared.written(place)):
                 continue
             elif declared.lost_in(place, self.lost):
+                if self._joined(place, reported):
+                    continue  # the resource that it was read into was joined with another, and says that one's
                 yield Breach(4, place, "is read and then dropped on the way out, so the residual does not hold it")
             else:
                 yield Breach(2, place, "comes back neither as it was nor as a declared loss")

@@ -65,13 +65,22 @@ class _Told:
         place says as well; `whole` is the place with the extensions on its way."""
         declared, resource = self.declared, place.partition(".")[0]
         coding = place.removesuffix(".system")  # a code's system comes and goes with what else its coding says
-        if any(touches(one, other) for one in self.lost for other in (coding, whole)):
+        if any(touches(one, other) for one in self.lost for other in (coding, whole, *_words(place))):
             return True
         if place in declared.defaults and any(touches(one, resource) for one in self.lost):
             return True
         appears = declared.may_appear() | declared.defaults | declared.said_once() if new else set[str]()
         code = f"{coding}.code" if coding != place else place
         return place in declared.said_otherwise() or bool({place, code} & appears)
+
+
+def _words(place: str) -> tuple[str, ...]:
+    """Where else the words of a code may stand: in its display or, when the rest of it is lost, in the text."""
+    for end in (".coding.display", ".text"):
+        if place.endswith(end):
+            concept = place.removesuffix(end)
+            return f"{concept}.coding", f"{concept}.text"
+    return ()
 
 
 def _changed(one: Bundle, other: Bundle) -> set[tuple[str, str, bool]]:

@@ -1,7 +1,8 @@
 """The outbox: which delivery is next in its stream, who holds it, how it ended (design, `delivery.md`, rules 3, 4, 8).
 
-A stream is (case, agency, lane). Only its head, the open delivery with the lowest `seq`, may be claimed; a claim
-carries a fence, and whoever holds an older fence may not write any more (:class:`hub.errors.Fenced`).
+A stream is (case, agency, officer, lane): what waits for an officer alone holds up nobody else. Only its head, the open
+delivery with the lowest `seq`, may be claimed; a claim carries a fence, and whoever holds an older fence may not write
+any more (:class:`hub.errors.Fenced`).
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Offer:
     referral: str | None = None
     recalls: str | None = None
     """Attempt id whose message this one recalls."""
+    officer: str = ""
+    """Who alone reads it there; "" = the agency's desk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Delivery:
     case: str
     agency: str
     addressee: str | None
+    officer: str
     lane: Lane
     seq: int
     state: DeliveryState
@@ -120,6 +124,7 @@ def offer(unit: Unit, offered: Offer, at: datetime) -> str:
             strand=offered.strand,
             case=offered.case,
             agency=offered.agency,
+            officer=offered.officer,
             lane=offered.lane.value,
             event=offered.event,
             route=offered.route,
@@ -249,6 +254,11 @@ def address(unit: Unit, held: Claim, addressee: str) -> None:
     _write(unit, held, addressee=addressee)
 
 
+def attend(unit: Unit, held: Claim, officer: str) -> None:
+    """Note who alone reads it there, and let it go on in that reader's stream. Raises :class:`hub.errors.Fenced`."""
+    _write(unit, held, officer=officer)
+
+
 def readdress(unit: Unit, delivery_id: str, addressee: str | None) -> None:
     """Say who is to be told instead of the agency that a waiting delivery was routed to (R40); None = itself again."""
     waits = and_(delivery.c.id == delivery_id, delivery.c.state.in_([D.PENDING, D.UNKNOWN, D.PARKED]))
@@ -367,6 +377,7 @@ def _is_head() -> ColumnElement[bool]:
     return ~exists().where(
         _before.c.case == delivery.c.case,
         _before.c.agency == delivery.c.agency,
+        _before.c.officer == delivery.c.officer,
         _before.c.lane == delivery.c.lane,
         _before.c.seq < delivery.c.seq,
         _before.c.state.in_(OPEN),

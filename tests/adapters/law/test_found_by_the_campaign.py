@@ -94,7 +94,18 @@ def test_an_end_without_a_beginning_is_no_time_of_an_appointment(status: str, re
 
 
 @pytest.mark.parametrize(
-    "said", ["&SX^^^^Hai^^^^Ba", "&SX^^^^Hai", "&SX^Hai", "71020&SX^^^^Hai", "&SX^^^^^^^^Ba", "&SX^^^^^LN"]
+    "said",
+    [
+        "&SX^^^^Hai^^^^Ba",
+        "&SX^^^^Hai",
+        "&SX^Hai",
+        "71020&SX^^^^Hai",
+        "&SX^^^^^^^^Ba",
+        "&SX^^^^^LN",
+        "&SX^Hai^^^^^^^Ba",
+        "^Hai^^^^^^^Ba",
+        "^Hai^^^^^1.0",
+    ],
 )
 def test_a_suffix_does_not_turn_the_alternate_code_into_the_first(said: str) -> None:
     """An old sender's suffix (OBX-3.1.2) without a code: what stands in the alternate's place comes back there."""
@@ -113,3 +124,23 @@ def test_the_system_of_an_order_number_alone_names_no_order() -> None:
     head = changed("oru-r01-exam.hl7").split("OBR|")[0].split("ORC|")[0]
     raw = f"{head}ORC|RE|^^^ISO|TN-0007^BV-MAU\rOBR|1|||GDPY|||20261121080000+0700||||||||||||||||||F\r"
     assert not breaches("ORU^R01", raw)
+
+
+def test_a_report_goes_by_the_number_that_stands_in_orc_alone() -> None:
+    """ORC-2 without OBR-2, as old senders have it: the order's number is the report's as well."""
+    lines = changed("ref-i12-forensic.hl7").rstrip("\r").split("\r")
+    order = ["ORC|RE|MAU-1^BV-MAU", "OBR|1||KQ-1|GDPY|||20261121080000+0700|||||||||||||||||20261121080000+0700||PAT|F"]
+    law = Law(packs.pack(HL7), "REF^I12")
+    assert not law.check("\r".join([*lines, *order, ""]).encode())
+    assert law.read
+
+
+@pytest.mark.parametrize("status", ["HD", "ER", "CM"])
+def test_an_order_whose_status_has_no_word_there_says_none(status: str) -> None:
+    """A request on hold (ORC-5) has no word in OBR-25: it says nothing there, then and the next time."""
+    lines = changed("mdm-t02-note.hl7").rstrip("\r").split("\r")
+    at = next(number for number, line in enumerate(lines) if line.startswith("TXA"))
+    order = [f"ORC|RE|MAU-1|||{status}", "OBR|1|MAU-1||GDPY"]
+    law = Law(packs.pack(HL7), "MDM^T02")
+    assert not law.check("\r".join([*lines[:at], *order, *lines[at:], ""]).encode())
+    assert law.read

@@ -13,7 +13,7 @@ from joserfc.jwk import ECKey
 from adapters.library import load_packs
 from consent.vocabulary import HUB_BASE
 from hub import administration, casework, exchange
-from hub.errors import Ambiguous, Forbidden, NotFound
+from hub.errors import Ambiguous, Forbidden, NotFound, Transient
 from hub.explaining import ONLY_AN_OFFICER, explain
 from hub.messaging.transport import Outbound
 from hub.preview import Supposed, preview
@@ -381,14 +381,50 @@ def test_without_a_key_of_her_own_nothing_sealed_waits_in_an_inbox(world: World)
     assert ("alarm", "officer-unreachable") in world.tasks()
 
 
-def test_once_she_has_left_nothing_is_held_up(fetching: World) -> None:
-    """She never fetched and her entry ends: what was for her alone is closed, and the desk's next message is there."""
+def test_an_officer_who_does_not_fetch_holds_up_nobody(fetching: World) -> None:
+    """The desk's next message is there at once; when she comes, hers are there in their order."""
     everything(fetching)
-    fetching.say(HOSPITAL, evidence("EV-2", {"trace": observation("74384-9", "10828004", "forensic")}))
-    assert everything(fetching) == b""
-    list_officers(fetching, MINH, out="inbox", with_keys=True)
-    assert exchange.inbox(fetching.parts, POLICE) == ()
+    fetching.say(HOSPITAL, evidence("EV-2", {"photo": photograph()}))
+    fetching.say(HOSPITAL, evidence("EV-3", {"trace": observation("74384-9", "10828004", "forensic")}))
     assert b"10828004" in everything(fetching)
+    hers = everything(fetching, LAN)
+    assert hers.count(PICTURE.encode()) == 3
+    assert everything(fetching) == everything(fetching, LAN) == b""
+
+
+def test_an_officer_who_fetched_and_never_confirms_holds_up_nobody(fetching: World) -> None:
+    """She comes first and possibly holds it: the desk's message and the one behind it are there all the same."""
+    (waiting,) = exchange.inbox(fetching.parts, POLICE, officer=LAN)
+    exchange.fetch(fetching.parts, POLICE, waiting.delivery, LAN).done()
+    fetching.say(HOSPITAL, evidence("EV-2", {"trace": observation("74384-9", "10828004", "forensic")}))
+    desk = everything(fetching)
+    assert b"258500001" in desk
+    assert b"10828004" in desk
+
+
+def test_a_way_that_fails_her_does_not_fail_the_desk(world: World) -> None:
+    """The agency's system takes what is for the desk and not what is for her: only hers waits."""
+    verified(world, for_officer(LAN, "photographs"))
+    world.wire.before = _not_to_an_officer
+    world.say(HOSPITAL, evidence())
+    world.deliver_all()
+    world.say(HOSPITAL, evidence("EV-2", {"trace": observation("74384-9", "10828004", "forensic")}))
+    world.deliver_all()
+    assert says(world, "10828004") == [""]
+    assert says(world, PICTURE) == []
+
+
+def _not_to_an_officer(outbound: Outbound) -> None:
+    if outbound.attention:
+        raise Transient("not now")
+
+
+def test_once_she_has_left_what_was_hers_is_closed(fetching: World) -> None:
+    """She never fetched and her entry ends: nothing waits for her any more."""
+    everything(fetching)
+    list_officers(fetching, MINH, out="inbox", with_keys=True)
+    assert exchange.inbox(fetching.parts, POLICE, officer=LAN) == ()
+    assert "pending" not in fetching.states(POLICE)
 
 
 def test_an_officer_s_token_reads_that_inbox_and_does_nothing_else(world: World) -> None:
