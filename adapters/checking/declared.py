@@ -7,6 +7,7 @@ that nobody sent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,8 @@ from adapters.mapping.paths import ABSENT, PRESENT
 from adapters.mapping.places import Cursor, Place
 from adapters.mapping.rows import Row
 from adapters.pack import Pack
+
+_BESIDE = re.compile(r"\._(\w+)\..*")
 
 
 @dataclass(slots=True)
@@ -81,9 +84,10 @@ class Declared:
         return {target for targets in self.targets.values() if len(targets) > 1 for target in targets if target}
 
     def lost_in(self, place: str, lost: Iterable[str]) -> bool:
-        """Whether a canonical place that a source place goes to is among those which the writer reports as lost."""
+        """Whether a canonical place that a source place goes to is among those which the writer reports as lost; a code
+        that is kept beside a primitive (``_use.extension...``) is that primitive's."""
         targets = self.targets.get(place, set())
-        return any(touches(target, other) for target in targets for other in lost)
+        return any(touches(target, _BESIDE.sub(r".\1", other)) for target in targets for other in lost)
 
 
 def touches(one: str, other: str) -> bool:

@@ -144,3 +144,15 @@ def test_an_order_whose_status_has_no_word_there_says_none(status: str) -> None:
     law = Law(packs.pack(HL7), "MDM^T02")
     assert not law.check("\r".join([*lines[:at], *order, *lines[at:], ""]).encode())
     assert law.read
+
+
+def test_a_laboratory_said_twice_has_one_address() -> None:
+    """Two results name one laboratory (OBX-23) with two addresses (OBX-24): joined, it is written with the first."""
+    head = changed("oru-r01-exam.hl7").split("OBX|")[0]
+    first, second = "^Phường Mẫu^^^^VNM", "^^^một^^^ZZ9"
+    lines = [
+        f"OBX|{number}|NM|29463-7^Body weight^LN||36.{number}|kg^kg^UCUM|||||F||||||||||||Phòng Mẫu|{address}"
+        for number, address in enumerate((first, second), 1)
+    ]
+    assert lines[0].split("|").index("Phòng Mẫu") == 23
+    assert not breaches("ORU^R01", "\r".join([head.rstrip("\r"), *lines, ""]))
