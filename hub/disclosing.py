@@ -17,7 +17,9 @@ from consent.vocabulary import Action, DataClass, Event, Purpose, View
 from hub import facts
 from hub.bundles import header_of
 from hub.errors import NotFound
+from hub.identity import as_told_to
 from hub.parts import Parts
+from hub.referrals import names_of
 from hub.storage import referrals, strands
 from hub.storage.attempts import Ground
 from hub.storage.store import Unit
@@ -200,7 +202,10 @@ def _bypass(parts: Parts, found: Disclosed) -> Disclosed:
 
 
 def _released(parts: Parts, bundle: Bundle, found: Disclosed) -> Bundle:
-    return rekey(release(bundle, found.decision), parts.vault.derive(f"recipient/{found.recipient}"))
+    released = release(bundle, found.decision)
+    if found.disclosure.sender.id != found.recipient:
+        released = as_told_to(released, names_of(parts.registry.get(found.recipient)))
+    return rekey(released, parts.vault.derive(f"recipient/{found.recipient}"))
 
 
 def _sender(parts: Parts, agency: str) -> Party:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.referrals.keeping import Kept, belonging, call_for_late, keep
 from hub.referrals.offering import Router, offer, offer_case, reachable
-from hub.referrals.reading import OPENING, Said, answered, named, numbered, said_of
+from hub.referrals.reading import OPENING, Said, answered, named, names_of, numbered, said_of
 from hub.referrals.routes import Routes, read_routes
 from hub.storage.referrals import get, numbers_of
 
@@ -20,6 +20,7 @@ __all__ = [
     "get",
     "keep",
     "named",
+    "names_of",
     "numbered",
     "numbers_of",
     "offer",

@@ -120,14 +120,15 @@ def named(names: Iterable[Name], agencies: Iterable[Nameable]) -> str:
     known = tuple(agencies)
     for system, value in names:
         exact = {each.id for each in known if any((i.system, i.value) == (system, value) for i in each.identifiers)}
-        loose = {each.id for each in known if value in _values(each)}
+        loose = {each.id for each in known if value in names_of(each)}
         for found in (exact, loose):
             if len(found) == 1:
                 return found.pop()
     return ""
 
 
-def _values(agency: Nameable) -> set[str]:
+def names_of(agency: Nameable) -> set[str]:
+    """Every text by which an agency is named."""
     return {agency.id, agency.facility, *(each.value for each in agency.identifiers)} - {""}
 
 

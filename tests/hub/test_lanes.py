@@ -15,10 +15,10 @@ from hub.storage.deliveries import Delivery
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HELD = Delivery(
-    id="d", strand="s", case="c", agency="a", addressee=None, lane=Lane.ORDINARY, seq=1, state=DeliveryState.SENDING,
-    event="result", route="r", purposes=(), referral=None, recalls=None, created_at=AT, due_at=AT,
-    deadline=AT + timedelta(days=1), tries=0, same_failures=0, last_failure=None, owner_process="p", fence=1,
-    lease_until=AT, closed_at=None, offered_epoch=0,
+    id="d", strand="s", case="c", agency="a", addressee=None, officer="", lane=Lane.ORDINARY, seq=1,
+    state=DeliveryState.SENDING, event="result", route="r", purposes=(), referral=None, recalls=None, created_at=AT,
+    due_at=AT, deadline=AT + timedelta(days=1), tries=0, same_failures=0, last_failure=None, owner_process="p",
+    fence=1, lease_until=AT, closed_at=None, offered_epoch=0,
 )  # fmt: skip
 
 

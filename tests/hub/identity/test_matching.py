@@ -7,17 +7,8 @@ import pytest
 from hub import casework
 from hub.errors import Conflict
 from hub.identity.identifiers import folded, identifiers
-from hub.security.vault import Vault
 from hub.storage import persons, strands, tasks
-from hub.storage.store import Store
-from tests.conftest import SetClock
 from tests.fakes.world import CENTRE, HOSPITAL, POLICE, World, exam, identifier, patient
-
-
-@pytest.fixture
-def world(store: Store, vault: Vault, clock: SetClock) -> World:
-    """A hub with synthetic agencies."""
-    return World(store, vault, clock)
 
 
 def test_a_personal_number_is_the_same_child_everywhere(world: World) -> None:

@@ -17,10 +17,8 @@ from hub.errors import Misconfigured
 from hub.referrals import read_routes, said_of
 from hub.referrals.reading import named, numbered
 from hub.referrals.routes import Situation, route
-from hub.security.vault import Vault
 from hub.states import Lane
 from hub.storage import deliveries, referrals, tasks
-from hub.storage.store import Store
 from hub.worker.keeping import Keeper
 from tests.conftest import SetClock
 from tests.fakes.world import (
@@ -153,12 +151,6 @@ def test_what_a_request_says_is_read() -> None:
 
 
 # --- kept in a case ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def world(store: Store, vault: Vault, clock: SetClock) -> World:
-    """A hub with synthetic agencies."""
-    return World(store, vault, clock)
 
 
 def test_a_referral_follows_its_parties(world: World) -> None:

@@ -1,4 +1,4 @@
-"""A small hub in one process for the tests of the line."""
+"""A small hub in one process."""
 
 from __future__ import annotations
 
