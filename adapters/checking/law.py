@@ -217,8 +217,8 @@ class _Return:
             kinds = _kinds(place, reported)
             if kinds & {LossKind.DROP, LossKind.MERGE} or (kinds and place in there):
                 continue  # in the residual, joined with another, or said in another form
-            if place in declared.numbered & there:
-                continue  # the list came back in another order
+            if place in declared.numbered and (place in there or _alone(place, mine, codec)):
+                continue  # the list came back in another order, or it is the number of a thing that says nothing else
             if place in there and place in declared.said and declared.reads(place) and not declared.written(place):
                 yield Breach(2, place, "is read, and then something that nobody said is written in its place")
             elif place in moved or (declared.targets.get(place) and not declared.written(place)):
@@ -259,6 +259,12 @@ def _of_the_hub(place: str, values: Mapping[str, str]) -> bool:
         return True
     header = values.get(f"/entry/{parts[2]}/resource/resourceType") == "MessageHeader"
     return header or (len(parts) > 4 and parts[4] in _OF_RESOURCES)
+
+
+def _alone(place: str, said_: Sequence[tuple[str, str]], codec: str) -> bool:
+    """Whether a bare place stands somewhere as the only thing that its segment or element says (``NK1|1``)."""
+    holders = (other[: max(map(other.rfind, "-/,")) + 1] for other, _ in said_ if bare(other, codec) == place)
+    return any(sum(other.startswith(holder) for other, _ in said_) == 1 for holder in holders)
 
 
 def _kinds(place: str, reported: dict[str, set[LossKind]]) -> set[LossKind]:

@@ -156,3 +156,10 @@ def test_a_laboratory_said_twice_has_one_address() -> None:
     ]
     assert lines[0].split("|").index("Phòng Mẫu") == 23
     assert not breaches("ORU^R01", "\r".join([head.rstrip("\r"), *lines, ""]))
+
+
+def test_a_relative_of_whom_only_a_number_is_said_is_nobody() -> None:
+    """``NK1|1``: nothing is lost when that number does not come back."""
+    head, relative, rest = changed("oru-r01-exam.hl7").partition("NK1|")
+    assert not breaches("ORU^R01", f"{head}NK1|1\r{rest.partition(chr(13))[2]}")
+    assert relative
