@@ -337,7 +337,8 @@ def take(parts: Parts, unit: Unit, heard: Heard, message: str, ordinal: int, par
         unit, parts.vault, parts.routes, case, event, part.said, agency, performer, part.referral, heard.at
     )
     if kept.referral is not None and not part.said.placers:
-        referrals.answered(part.bundle, referrals.numbers_of(unit, parts.vault, kept.referral.id)["placers"])
+        numbers = referrals.numbers_of(unit, parts.vault, kept.referral.id)
+        referrals.answered(part.bundle, numbers.get("placers", ()))
     strand = _strand(parts, heard, message, ordinal, part, kept.referral)
     strands.add(unit, parts.vault, case.vault_key, strand, part.bundle, part.leaves)
     _note_strand(unit, heard, strand)
