@@ -1,10 +1,13 @@
 """`make fast`: compile the row engine to machine code, by mypyc, to where `adapters.compiled` looks for it.
 
+    python tools/compile_engine.py [--opt 3]
+
 Needs a C compiler and Python's headers. Whatever was compiled from other source goes.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -19,12 +22,16 @@ _SETUP = """
 from mypyc.build import mypycify
 from setuptools import setup
 
-setup(name="{name}", packages=[], ext_modules=mypycify({files}, opt_level="3", debug_level="0", group_name="{name}"))
+modules = mypycify({files}, opt_level="{opt}", debug_level="0", group_name="{name}")
+setup(name="{name}", packages=[], ext_modules=modules)
 """
 
 
 def main() -> int:
     """Compile unless that is done already; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--opt", default="3", choices=["0", "1", "2", "3"], help="how hard the C compiler tries")
+    given = parser.parse_args()
     wanted = compiled.FOLDER / compiled.digest()
     if wanted.is_dir():
         print("compile: the engine is compiled already")
@@ -32,7 +39,7 @@ def main() -> int:
     start = time.monotonic()
     compiled.FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".making-", dir=compiled.FOLDER) as made:
-        if not _compile(Path(made)):
+        if not _compile(Path(made), given.opt):
             return 1
         if wanted != compiled.FOLDER / compiled.digest():
             print("compile: the source changed meanwhile; try again", file=sys.stderr)
@@ -45,7 +52,7 @@ def main() -> int:
     return 0
 
 
-def _compile(made: Path) -> bool:
+def _compile(made: Path, opt: str) -> bool:
     """Machine code below ``lib`` of a folder, made from a copy, so that nothing of it can lie beside the source."""
     source = made / "source"
     for package in ("adapters", "consent"):
@@ -53,7 +60,7 @@ def _compile(made: Path) -> bool:
     files = [f"--config-file={compiled.ROOT / 'pyproject.toml'}"]
     files += [f"{module.replace('.', '/')}.py" for module in compiled.MODULES]
     name = compiled.SHARED.removesuffix("__mypyc")
-    (source / "setup.py").write_text(_SETUP.format(name=name, files=files), "utf-8")
+    (source / "setup.py").write_text(_SETUP.format(name=name, files=files, opt=opt), "utf-8")
     command = [sys.executable, "setup.py", "--quiet", "build_ext", "--build-lib", str(made / "lib")]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     done = subprocess.run(command, cwd=source, env=kept, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
