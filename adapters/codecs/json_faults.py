@@ -14,7 +14,14 @@ from typing import Any, Final
 LONGEST_NUMBER: Final = 64
 LARGEST_EXPONENT: Final = 300
 _EXPONENT: Final = re.compile(r"[eE]([+-]?\d+)$")
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_TOKEN: Final = re.compile(
+    r""""(?:[^"\\]|\\.)*"              # a string
+    | [{}\[\],:]
+    | NaN | -?Infinity
+    | -?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?  # a number ends where the library ends it, whatever follows
+    | [^\s{}\[\],:"]""",
+    re.DOTALL | re.VERBOSE,
+)
 
 
 @dataclass(frozen=True, slots=True)

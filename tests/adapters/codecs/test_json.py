@@ -69,6 +69,10 @@ def test_what_is_not_plain_json_is_refused(raw: bytes) -> None:
         (b'{"a": "b: {", "c": 1e999}', "/c", "line 1 column 20"),
         (b'{"\\u0061": 1, "a": 2}', "/a", "line 1 column 15"),
         (b'{"a": {"b": 1, "b": 2}, "c": NaN}', "/a/b", "line 1 column 16"),
+        (b'{"a": 1e999999false}', "/a", "line 1 column 7"),
+        (b'{"a": [0, 1e999999.5"x', "/a/1", "line 1 column 11"),
+        (b'{"a": -InfinityNaN', "/a", "line 1 column 7"),
+        (b'{"a": {"b": 1, "b": 2}NaN', "/a/b", "line 1 column 16"),
     ],
 )
 def test_what_json_allows_and_we_do_not_is_refused_with_its_place(raw: bytes, place: str, at: str) -> None:
