@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Final
 
 MODULES: Final = (
+    "adapters.codecs.common",
     "adapters.codecs.er7",
     "adapters.codecs.er7_tree",
     "adapters.mapping.assemble",
@@ -26,6 +27,7 @@ MODULES: Final = (
     "adapters.mapping.codes",
     "adapters.mapping.conditions",
     "adapters.mapping.dates",
+    "adapters.mapping.heading",
     "adapters.mapping.identity",
     "adapters.mapping.kin",
     "adapters.mapping.making",

@@ -19,6 +19,8 @@ MAX_DEPTH: Final = 60
 
 _CONTROLS: Final = frozenset(chr(code) for code in range(0x20)) - {"\t", "\n", "\r"} | {"\x7f"}
 
+_SURROGATES: Final = (chr(0xD800), chr(0xDFFF))
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
@@ -43,7 +45,7 @@ def clean(text: str, place: str) -> str:
         if text.isprintable() or not _CONTROLS.intersection(text):
             return text
     elif (not _CONTROLS.intersection(text) and text.isprintable()) or (
-        not _CONTROLS.intersection(text) and not any("\ud800" <= char <= "\udfff" for char in text)
+        not _CONTROLS.intersection(text) and not any(_SURROGATES[0] <= char <= _SURROGATES[1] for char in text)
     ):
         return unicodedata.normalize("NFC", text)
     raise Malformed(

@@ -262,7 +262,7 @@ class Message:
 
     def all(self, name: str) -> Iterator[Segment]:
         """The segments of that name."""
-        return (segment for segment in self.segments if segment.name == name)
+        return iter([segment for segment in self.segments if segment.name == name])
 
     @property
     def tidy(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from threading import RLock
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from adapters.mapping.assemble import Assembly, deviations
 from adapters.mapping.codes import CodeMap
 from adapters.mapping.env import Env, Material
 from adapters.mapping.grouping import group
+from adapters.mapping.heading import is_of, said_at
 from adapters.mapping.message import Codec, Dialect, HeadLeaf, Message
 from adapters.mapping.places import Cursor
 from adapters.mapping.reader import compile_rows
@@ -28,7 +28,7 @@ from adapters.mapping.strands import apart
 from adapters.mapping.structure import Group, fold
 from adapters.mapping.walk import Frame, Reader, Walk
 from adapters.pack import Bundle, Context, Deviation, Head, Reading, Strand, Writing
-from adapters.tree import Node, leaves
+from adapters.tree import Node
 from consent.vocabulary import Event
 
 _HL7_TYPE: Final = re.compile(r"[A-Z]{3}(\^[A-Z][A-Z0-9]{2})?")
@@ -124,7 +124,7 @@ class RowPack:
         """Refuse to send what would not be read as this type, in its own structure."""
         tree = self.codec.parse(raw).tree
         dialect = context.dialect if context.dialect in self.dialects else ""
-        found = next((m for m in self.dialects[dialect].messages if self._is(m, tree, [])), None)
+        found = next((m for m in self.dialects[dialect].messages if is_of(self.codec.name, m, tree, [])), None)
         if found is None or found.type != message.type:
             raise Unwritable("MessageHeader", "type", f"the bundle does not say what makes a {message.type}")
         if message.grammar is not None and isinstance(tree, er7.Message):
@@ -140,21 +140,21 @@ class RowPack:
         part = er7.Message(tree.syntax)
         part.segments = list(view.segments())
         kin = (m for m in self.dialects[dialect].messages if (m.strand, m.grammar) == (message.strand, message.grammar))
-        return next((m for m in kin if m.direction != "out" and self._is(m, part, [])), message)
+        return next((m for m in kin if m.direction != "out" and is_of(self.codec.name, m, part, [])), message)
 
     def _version(self, head: Head) -> Iterator[Deviation]:
         if self.versions and head.version and head.version not in self.versions:
             yield Deviation("", "a version that is not agreed; read all the same")
 
     def _head(self, parsed: Parsed, context: Context) -> tuple[Head, Message, list[Node]]:
-        tree = parsed.tree
+        tree, codec = parsed.tree, self.codec.name
         known = context.dialect and context.dialect in self.dialects
         dialect = context.dialect if known else self._dialect(tree)
         nodes: list[Node] = []
-        message = next((m for m in self.dialects[dialect].messages if self._is(m, tree, nodes)), None)
+        message = next((m for m in self.dialects[dialect].messages if is_of(self.codec.name, m, tree, nodes)), None)
         fields: dict[str, str] = {}
         for leaf in self.leaves:
-            said = self._leaf(tree, leaf.place, nodes)
+            said = said_at(codec, tree, leaf.place, nodes)
             if said and leaf.date:
                 moment = dates.parse(said, leaf.date)
                 said = (dates.to_fhir(moment, "instant", context.zone) if moment else None) or ""
@@ -163,7 +163,7 @@ class RowPack:
         if message is None or message.direction == "out":
             why = f"{self._type_said(tree)} is not spoken here{self._spoken(dialect)}"
             raise Unsupported(self._type_place(), "unsupported", why)
-        key = "|".join(self._leaf(tree, place, nodes) for place in self.key)
+        key = "|".join([said_at(codec, tree, place, nodes) for place in self.key])
         head = Head(
             type=message.type,
             key=key if key.strip("|") else "",
@@ -181,7 +181,7 @@ class RowPack:
     def _event(self, message: Message, tree: Node, nodes: list[Node]) -> Event | None:
         if message.event is not None or message.event_codes is None:
             return message.event
-        said = self._leaf(tree, message.event_at, nodes)
+        said = said_at(self.codec.name, tree, message.event_at, nodes)
         code = message.event_codes.reads.get(said)
         if code is None:
             raise Unsupported(message.event_at, "unknown-event", "this event is not among the agreed ones")
@@ -192,46 +192,10 @@ class RowPack:
             if (
                 name
                 and dialect.when
-                and all(self._said(tree, place) in values for place, values in dialect.when.items())
+                and all(said_at(self.codec.name, tree, place, []) in values for place, values in dialect.when.items())
             ):
                 return name
         return ""
-
-    def _said(self, tree: Node, place: str) -> str:
-        return self._leaf(tree, place, [])
-
-    def _leaf(self, tree: Node, place: str, nodes: list[Node]) -> str:
-        """The text at a header place, and its node among `nodes`; "" when there is none."""
-        steps = _head_steps(self.codec.name, place)
-        tellers: list[tuple[Node, bool]] = []
-        for found in places.walk(tree, steps, tellers)[:1]:
-            value, holder = places.leaf(found)
-            if value is not None:
-                nodes += [holder, *(teller for teller, _ in tellers)]
-                return ("true" if value else "false") if isinstance(value, bool) else str(value)
-        return ""
-
-    def _is(self, message: Message, tree: Node, nodes: list[Node]) -> bool:
-        if message.root and tree.name != message.root:
-            return False
-        found: list[Node] = []
-        for place, values in message.when.items():
-            said = self._leaf(tree, place, found)
-            steps = _head_steps(self.codec.name, place)
-            if values == ("$present",):
-                if not places.walk(tree, steps):
-                    return False
-            elif values == ("$absent",):
-                if self._says(tree, steps):
-                    return False
-            elif said not in values and (said or "$absent" not in values):
-                return False
-        nodes += found
-        return True
-
-    def _says(self, tree: Node, steps: tuple[str, ...]) -> bool:
-        """Whether something is said at a place, itself or below it."""
-        return any(said.value is not None for found in places.walk(tree, steps) for said in leaves(found))
 
     def _type_place(self) -> str:
         return "MSH[1]-9" if self.codec.name == "er7" else ""
@@ -239,7 +203,7 @@ class RowPack:
     def _type_said(self, tree: Node) -> str:
         """The type as far as the header shows it: a short token only, never free text."""
         if self.codec.name == "er7":
-            said = "^".join(part for part in (self._said(tree, f"MSH-9.{number}") for number in "12") if part)
+            said = "^".join(part for part in (said_at("er7", tree, f"MSH-9.{number}", []) for number in "12") if part)
             return said if _HL7_TYPE.fullmatch(said) else "this message type"
         said = tree.name.rpartition("}")[2]
         plain = said.isascii() and len(said) <= 60 and all(char.isalnum() or char in "^_:-." for char in said)
@@ -297,12 +261,6 @@ class RowPack:
         if len(found) == 1:
             return (tree,)
         return apart(tree, found)
-
-
-@cache
-def _head_steps(codec: str, place: str) -> tuple[str, ...]:
-    """The way to a header leaf, which is seen from the whole message."""
-    return places.parse(place, (Cursor(codec),)).steps
 
 
 _TOLD = 6
