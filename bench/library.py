@@ -242,13 +242,16 @@ def measure(rounds: int, seconds: float, kinds: Sequence[Kind] = KINDS) -> Itera
 
 
 def _calls(work: Work, seconds: float) -> int:
-    """How many calls fill `seconds`, warm."""
+    """How many calls fill `seconds`, warm; by the fastest of some, so that a collection meanwhile does not count."""
     work()
-    calls, begun = 0, time.perf_counter()
-    while (spent := time.perf_counter() - begun) < seconds / 4:
-        work()
-        calls += 1
-    return max(1, round(calls * seconds / spent))
+    gc.collect()
+    return max(1, round(seconds / min(_spent(work) for _ in range(7))))
+
+
+def _spent(work: Work) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
 
 
 def _round(figure: Figure, work: Work, calls: int, pieces: int) -> None:
