@@ -9,6 +9,8 @@ from typing import Any
 from consent.vocabulary import CLAIM_URL, DATA_CLASS_SYSTEM, EVENT_SYSTEM, HUB_BASE
 
 MESSAGE_ID_SYSTEM = f"{HUB_BASE}/NamingSystem/message-id"
+V2_IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
+"""What kind of number an identifier is (HL7 v2 table 0203)."""
 
 Json = Mapping[str, Any]
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from typing import Any, Final
 
-from hub.bundles import Json
+from hub.bundles import V2_IDENTIFIER_TYPE, Json
 
 OWN: Final = "MR"
 EXTERNAL: Final = "PT"
 """Patient external identifier: a number that somebody else gave (HL7 v2 table 0203)."""
-_SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _SAID_SO: Final = frozenset({OWN, EXTERNAL, ""})
 """Types by which senders give a record number; many give none."""
 
@@ -42,7 +41,7 @@ def _typed(number: Json, recipient: Set[str]) -> dict[str, Any]:
     code = OWN if set(_assigners(number)) & recipient else EXTERNAL
     said = {key: value for key, value in number.get("type", {}).items() if key != "coding"}
     others = [each for each in codings if each.get("code") not in _SAID_SO]
-    return {**number, "type": {**said, "coding": [{"system": _SYSTEM, "code": code}, *others]}}
+    return {**number, "type": {**said, "coding": [{"system": V2_IDENTIFIER_TYPE, "code": code}, *others]}}
 
 
 def _assigners(number: Mapping[str, Any]) -> Iterator[str]:

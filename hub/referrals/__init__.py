@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hub.referrals.keeping import Kept, belonging, call_for_late, keep
+from hub.referrals.keeping import OPENING, Kept, belonging, call_for_late, keep
+from hub.referrals.numbering import answered, numbered
 from hub.referrals.offering import Router, offer, offer_case, reachable
-from hub.referrals.reading import OPENING, Said, answered, named, names_of, numbered, said_of
+from hub.referrals.reading import Said, named, names_of, said_of
 from hub.referrals.routes import Routes, read_routes
 from hub.storage.referrals import get, numbers_of
 

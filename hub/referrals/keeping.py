@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from consent.vocabulary import Event, ReferralState
-from hub.referrals.reading import OPENING, Said
+from hub.referrals.reading import Said
 from hub.referrals.routes import CLOSED, Routes
 from hub.storage import referrals, tasks
 from hub.storage.ids import new_id
@@ -17,6 +17,8 @@ from hub.storage.referrals import Referral
 from hub.storage.sealing import Seals
 from hub.storage.store import Unit
 
+OPENING = frozenset({Event.REFERRAL_REQUEST, Event.SHELTER_TRANSFER})
+"""Events that ask somebody for something."""
 LATE = "referral-late"
 """The kind of task that calls a person to a referral."""
 ENDED = CLOSED | {ReferralState.COMPLETED, ReferralState.EXPIRED}

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from consent.vocabulary import (
-    DATA_CLASS_SYSTEM,
-    HUB_BASE,
-    REFERRAL_STATE_SYSTEM,
-    DataClass,
-    Event,
-    ReferralState,
-)
-from hub.bundles import Json, claims_of, code_of, event_of, header_of, identifiers_of, resolve, resources
+from consent.vocabulary import DATA_CLASS_SYSTEM, HUB_BASE, REFERRAL_STATE_SYSTEM, DataClass, ReferralState
+from hub.bundles import Json, claims_of, code_of, header_of, identifiers_of, resolve, resources
 
 SERVICE_SYSTEM = f"{HUB_BASE}/CodeSystem/service-type"
-REFERRAL_SYSTEM = f"{HUB_BASE}/NamingSystem/referral"
-"""Numbers that the hub gives."""
-OPENING = frozenset({Event.REFERRAL_REQUEST, Event.SHELTER_TRANSFER})
-"""Events that ask somebody for something."""
-_PLACER = {"type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "PLAC"}]}}
 
 Name = tuple[str, str]
 """(system, value) by which a message names an agency; a display has the system ""."""
@@ -73,30 +61,6 @@ def said_of(bundle: Json) -> Said:
         deadline=next(_deadlines(tasks), None),
         priority=_first(each.get("priority", "") for each in both),
     )
-
-
-def numbered(bundle: dict[str, Any], new: Callable[[], str]) -> dict[str, Any]:
-    """A request that its requester did not number, with a number of the hub's: formats require one (HL7 2.5.1, RF1-6),
-    and answers name it. The request and its Task are numbered in place; any other bundle stays as it is.
-    """
-    if event_of(bundle) not in OPENING:
-        return bundle
-    focus = [resolve(bundle, each) or {} for each in header_of(bundle).get("focus", ())]
-    asked = [each for each in focus if each.get("resourceType") == "ServiceRequest"]
-    if not asked or any(identifiers_of(each, "PLAC") for each in asked):
-        return bundle
-    number = {**_PLACER, "system": REFERRAL_SYSTEM, "value": new(), "assigner": {"display": "HUB"}}
-    tasks = [each for each in resources(bundle, "Task") if resolve(bundle, each.get("focus")) is asked[0]]
-    for each in (asked[0], *tasks):
-        each.setdefault("identifier", []).append(dict(number))
-    return bundle
-
-
-def answered(bundle: dict[str, Any], placers: Iterable[str]) -> None:
-    """Give the Tasks of an answer that names its request by our message alone (MSA-2) its number, in place."""
-    for each in resources(bundle, "Task"):
-        if not identifiers_of(each, "PLAC"):
-            each.setdefault("identifier", []).extend({**_PLACER, "value": value} for value in placers)
 
 
 class Nameable(Protocol):

@@ -15,7 +15,8 @@ from consent.vocabulary import DataClass, Event, ReferralState, Sector
 from hub import casework
 from hub.errors import Misconfigured
 from hub.referrals import read_routes, said_of
-from hub.referrals.reading import named, numbered
+from hub.referrals.numbering import numbered
+from hub.referrals.reading import named
 from hub.referrals.routes import Situation, route
 from hub.states import Lane
 from hub.storage import deliveries, referrals, tasks
